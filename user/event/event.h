@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A decoded record of the ring: bounds-checked, with every counter in its place. The model and its
+ * tests see only this, never raw bytes.
+ */
+#ifndef EVENT_EVENT_H
+#define EVENT_EVENT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "wire.h"
+
+struct event_slice {
+	uint64_t task;
+	uint64_t enter_ns;
+	uint64_t present;
+	int64_t c[COUNTER_CNT]; /* cumulative since enter_ns; absent ones are 0 */
+	uint32_t tid;
+	uint16_t cpu;
+	uint16_t flush;
+	uint8_t flags;
+	uint8_t depth;
+	uint8_t running;
+};
+
+struct event {
+	enum wire_kind kind;
+	uint32_t tgid;
+	uint64_t ns; /* CLOCK_MONOTONIC */
+	union {
+		struct wire_spawn spawn;
+		struct wire_end end;
+		struct event_slice slice;
+		struct wire_rename rename;
+		struct wire_latency latency;
+		struct wire_fork fork;
+		struct wire_exec exec;
+	};
+};
+
+/* 0, or -EINVAL for a record that is too short, too long or of no known kind. */
+int event__decode(struct event *event, const void *data, size_t sz);
+
+#endif

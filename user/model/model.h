@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The whole recording in memory: tasks, classes, edges, the timeline, counters, and what is known
+ * of the machine, the target and the recording itself. Fed by decoded events (model/feed.h), or by
+ * the snapshot reader; read by analyze/, export/, report/ and snapshot/. It holds no address that
+ * needs the live target. Times are nanoseconds since the recording was armed.
+ */
+#ifndef MODEL_MODEL_H
+#define MODEL_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/hist.h"
+#include "base/map64.h"
+#include "base/strtab.h"
+#include "event/event.h"
+#include "model/caps.h"
+
+#define NO_TIME INT64_MIN
+#define NO_IDX	UINT32_MAX
+
+enum task_flags {
+	TASK_SEEN_FROM_START = 1,
+	TASK_PLACEHOLDER = 2, /* met in a slice or an edge, its SPAWN has not come */
+	TASK_NATIVE_UNKNOWN = 4,
+};
+
+/* How a number or a name came to be; travels into every output. The names are SCHEMA.md's. */
+#define MODEL_BINDINGS(X)                                                                          \
+	X(KERNEL, "kernel", "the kernel's own thread")                                             \
+	X(SYMBOL, "exact symbol", "a probe on an exported function, identity from its argument")   \
+	X(VTABLE, "vtable", "the runtime's own task table")                                        \
+	X(INFERRED, "inferred", "deduced from neighbouring events")                                \
+	X(UNKNOWN, "unknown", "met without its beginning")
+
+enum model_binding {
+#define X(id, name, meaning) BINDING_##id,
+	MODEL_BINDINGS(X)
+#undef X
+	BINDING_CNT
+};
+
+struct task {
+	uint64_t id;
+	uint64_t parent; /* 0: unknown or outside */
+	uint64_t native;
+	int64_t start_ns; /* negative: before the recording was armed */
+	int64_t end_ns;	  /* NO_TIME while it lives */
+	int64_t wall_ns;  /* time in its frames; for a thread, its life within the recording */
+	int64_t c[COUNTER_CNT];
+	struct hist runs; /* one entry per finished frame; empty for threads */
+	struct hist wake; /* woken -> running */
+	uint64_t run_self_ns;
+	uint32_t class_idx;
+	uint32_t name; /* string */
+	uint32_t tgid;
+	uint32_t tid; /* of a thread; else of the last thread that ran it */
+	uint32_t site;
+	uint8_t runtime;
+	uint8_t state;
+	uint8_t flags;
+	uint8_t binding;
+	uint32_t forced_cnt;  /* frames whose end was inferred */
+	uint64_t slices_lost; /* gaps in its numbered slices */
+};
+
+struct task_class {
+	uint64_t id; /* hash(runtime, build-id, type, spawn site) */
+	uint32_t name;
+	uint8_t runtime;
+	/* of tasks folded into the class (--max-memory); live ones are summed when asked */
+	uint64_t folded_cnt;
+	uint64_t folded_by_state[STATE_CNT];
+	int64_t folded_wall_ns;
+	int64_t folded_c[COUNTER_CNT];
+	struct hist folded_runs;
+	struct hist folded_wake;
+};
+
+struct edge {
+	uint64_t from; /* 0: an interrupt or a task outside of the target */
+	uint64_t to;
+	uint8_t kind; /* enum edge_kind */
+	uint64_t cnt;
+	uint64_t delay_ns;
+	uint64_t max_ns;
+};
+
+#define MODEL_EDGES(X)                                                                             \
+	X(SPAWN, "spawn")                                                                          \
+	X(WAKE, "wake")                                                                            \
+	X(SUBMIT, "submit")
+
+enum edge_kind {
+#define X(id, name) EDGE_##id,
+	MODEL_EDGES(X)
+#undef X
+	EDGE_CNT
+};
+
+/* One piece of the timeline. `c` holds what was charged in it, only the time counters. */
+#define SLICE_TIMES (COUNTER_IDLE + 1)
+struct slice {
+	uint64_t task;
+	int64_t start_ns;
+	int64_t dur_ns;
+	uint32_t tid;
+	uint16_t cpu;
+	uint8_t depth;
+	uint8_t flags;
+	int64_t c[SLICE_TIMES]; /* on_cpu .. idle, in wire order */
+};
+
+/* A named quantity with its meaning: losses, probe hits, unattributed time. */
+struct counter {
+	uint32_t name;
+	uint32_t meaning;
+	uint64_t val;
+	bool is_loss;
+};
+
+struct runtime_info {
+	uint32_t name;
+	uint32_t version;
+	uint32_t binding;
+	uint32_t confidence; /* "high", "medium", "low" */
+	uint32_t reason;
+	uint32_t tgid;
+};
+
+struct cap_state {
+	bool measured;
+	uint32_t reason; /* string: why not */
+	uint32_t source; /* string: what it was measured with */
+};
+
+/* Facts about the recording. Strings are ids; a number that was not measured is NO_TIME. */
+#define META_STRINGS(X)                                                                            \
+	X(version)                                                                                 \
+	X(options)                                                                                 \
+	X(title)                                                                                   \
+	X(kernel)                                                                                  \
+	X(arch)                                                                                    \
+	X(hostname)                                                                                \
+	X(exe)                                                                                     \
+	X(comm)                                                                                    \
+	X(cmdline)                                                                                 \
+	X(container)                                                                               \
+	X(namespaces)                                                                              \
+	X(stop_reason)
+
+#define META_NUMBERS(X)                                                                            \
+	X(cpus)                                                                                    \
+	X(pid)                                                                                     \
+	X(uid)                                                                                     \
+	X(target_start_ns)                                                                         \
+	X(process_cnt)                                                                             \
+	X(started_at_ns)                                                                           \
+	X(start_mono_ns)                                                                           \
+	X(start_boot_ns)                                                                           \
+	X(duration_ns)                                                                             \
+	X(end_mono_ns)                                                                             \
+	X(end_boot_ns)                                                                             \
+	X(end_real_ns)                                                                             \
+	X(attached_ns)                                                                             \
+	X(process_cpu_ns)                                                                          \
+	X(tracer_cpu_ns)                                                                           \
+	X(tracer_rss_bytes)                                                                        \
+	X(kernel_memory_bytes)                                                                     \
+	X(probe_hits)                                                                              \
+	X(probe_price_ns)                                                                          \
+	X(hook_runs)                                                                               \
+	X(hook_ns)                                                                                 \
+	X(tasks_folded)                                                                            \
+	X(slices_seen)                                                                             \
+	X(records_seen)
+
+struct meta {
+#define X(name) uint32_t name;
+	META_STRINGS(X)
+#undef X
+#define X(name) int64_t name;
+	META_NUMBERS(X)
+#undef X
+};
+
+struct model {
+	struct strtab strings;
+	struct meta meta;
+	struct cap_state caps[CAP_CNT];
+
+	struct task *tasks;
+	size_t task_cnt, task_cap;
+	struct task_class *classes;
+	size_t class_cnt, class_cap;
+	struct edge *edges;
+	size_t edge_cnt, edge_cap;
+	struct slice *slices;
+	size_t slice_cnt, slice_cap;
+	struct counter *counters;
+	size_t counter_cnt, counter_cap;
+	struct runtime_info *runtimes;
+	size_t runtime_cnt, runtime_cap;
+
+	struct map64 task_idx;	/* id -> index */
+	struct map64 class_idx; /* id -> index */
+	struct map64 edge_idx;	/* hash(from, to, kind) -> index */
+	struct map64 counter_idx; /* name string id -> index */
+	struct feed *feed; /* what only a live recording needs; NULL when read from a snapshot */
+};
+
+struct model *model__new(void);
+void model__free(struct model *model);
+
+const char *model__str(const struct model *model, uint32_t id);
+uint32_t model__intern(struct model *model, const char *str);
+
+/* Returns NULL when there is none. */
+struct task *model__task(const struct model *model, uint64_t id);
+/* Found or made (a placeholder); NULL when memory ran out. Pointers hold until the next one is made. */
+struct task *model__task_get(struct model *model, uint64_t id);
+/* Found or made; its index, or NO_IDX. */
+uint32_t model__class_get(struct model *model, uint64_t id, uint8_t runtime, const char *name);
+struct edge *model__edge_get(struct model *model, uint64_t from, uint64_t to, enum edge_kind kind);
+struct slice *model__slice_add(struct model *model);
+void model__counter_add(struct model *model, const char *name, const char *meaning, bool is_loss,
+			uint64_t val);
+void model__cap_set(struct model *model, enum model_cap cap, const char *source);
+void model__cap_miss(struct model *model, enum model_cap cap, const char *reason);
+
+const char *runtime_name(unsigned int runtime);
+const char *state_name(unsigned int state);
+const char *binding_name(unsigned int binding);
+const char *edge_name(unsigned int kind);
+const char *cap_name(unsigned int cap);
+const char *counter_name(unsigned int counter); /* the wire counter's */
+/* Sum of the model's loss counters. */
+uint64_t model__losses(const struct model *model);
+
+#endif
