@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From events to the model. Records arrive out of order, ends before starts, inner slices before
+ * outer ones: any order gives the same model. Called by cmd/record for each decoded event.
+ */
+#ifndef MODEL_FEED_H
+#define MODEL_FEED_H
+
+#include "event/event.h"
+#include "model/model.h"
+
+struct feed_options {
+	uint64_t start_mono_ns; /* time zero */
+	uint64_t max_memory;	/* bytes; ended tasks beyond it fold into their class */
+	size_t max_slices;	/* of the timeline */
+	/* Names come from the live target, so the caller resolves them while it is alive. */
+	void *ctx;
+	/* class name and identity of a task met in a SPAWN; returns the class's id (hash) */
+	uint64_t (*class_of)(void *ctx, const struct wire_spawn *spawn, uint32_t tgid, char *name,
+			     size_t sz);
+	/* the task's own readable name */
+	void (*name_of)(void *ctx, const struct wire_spawn *spawn, uint32_t tgid, char *name,
+			size_t sz);
+};
+
+/* 0 or -ENOMEM. */
+int feed__start(struct model *model, const struct feed_options *options);
+int feed__event(struct model *model, const struct event *event);
+/* A wake edge read from the BPF map when the recording ends. */
+int feed__edge(struct model *model, const struct wire_edge_key *key, const struct wire_edge *edge);
+/* Closes what is open: states, walls, timeline order. After it the model is as a reader would
+ * get it. */
+int feed__finish(struct model *model, int64_t end_ns);
+/* Bytes that the model holds now, about. */
+uint64_t feed__memory(const struct model *model);
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Adapters: each looks at a target and says whether its runtime is in there (how sure, and why)
+ * and which probes tell about it. A new runtime is one .bpf.c, one adapter here and one row in
+ * registry.c.
+ */
+#ifndef RUNTIME_RUNTIME_H
+#define RUNTIME_RUNTIME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "event/event.h"
+#include "target/elf.h"
+#include "target/target.h"
+
+enum confidence {
+	CONFIDENCE_NONE, /* not in this target */
+	CONFIDENCE_LOW,
+	CONFIDENCE_MEDIUM,
+	CONFIDENCE_HIGH,
+};
+
+struct runtime_found {
+	enum confidence confidence;
+	char version[32]; /* "" when it has none */
+	const char *binding; /* "exact symbol", ... as in model/model.h */
+	char reason[160];
+};
+
+/* One probe to attach. */
+struct probe {
+	const char *prog; /* BPF program, by its name in the skeleton */
+	struct elf_file *file; /* owned by the plan */
+	uint64_t file_off;
+	uint64_t ip; /* address in the target, for kernels without attach cookies */
+	uint32_t site; /* what BPF hands on; for the adapter's own use */
+	char what[80]; /* "asyncscope_enter in /srv/app", for messages */
+};
+
+struct plan {
+	pid_t pid;
+	struct probe *probes;
+	size_t probe_cnt, probe_cap;
+	struct elf_file **files;
+	size_t file_cnt, file_cap;
+};
+
+struct runtime_adapter {
+	enum wire_runtime id;
+	const char *name;
+	const char *doc;
+	void (*detect)(const struct target *target, struct runtime_found *found);
+	/* Adds probes; 0 or -errno. NULL: needs none. */
+	int (*plan)(const struct target *target, struct plan *plan);
+	/* A class name for a task's type_key, read from the live target. */
+	void (*type_name)(const struct target *target, uint64_t type_key, char *buf, size_t sz);
+	/* How the runtime's own id is printed. */
+	void (*native_name)(uint64_t native, char *buf, size_t sz);
+};
+
+extern const struct runtime_adapter *const runtime_adapters[];
+extern const size_t runtime_adapter_cnt;
+
+const struct runtime_adapter *runtime_adapter__find(enum wire_runtime id);
+const char *confidence_name(enum confidence confidence);
+
+/* The plans of all adapters that found their runtime; NULL and errno. */
+struct plan *plan__new(const struct target *target);
+void plan__free(struct plan *plan);
+/* For adapters. */
+int plan__add_file(struct plan *plan, struct elf_file *file);
+int plan__add(struct plan *plan, const struct probe *probe);
+
+#endif
