@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Messages for the person at the terminal, on stderr. Only the layer that knows the remedy prints. */
+/* Messages for the person at the terminal, on stderr. Only the layer that knows the remedy prints.
+ * A newline is added where there is none. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
@@ -7,7 +8,7 @@ enum log_level {
 	LOG_QUIET = -1, /* -q: errors only */
 	LOG_NORMAL,
 	LOG_VERBOSE, /* -v */
-	LOG_DEBUG,   /* -vv: libbpf's own text too */
+	LOG_DEBUG, /* -vv: libbpf's own text too */
 };
 
 extern enum log_level log_level;

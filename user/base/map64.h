@@ -17,6 +17,7 @@ struct map64 {
 	struct map64_slot *slots;
 	size_t cap; /* 0 or a power of two */
 	size_t cnt;
+	uint64_t seed; /* 0, unless the keys were made to collide */
 };
 
 /* 0 or -ENOMEM; replaces. */

@@ -17,6 +17,8 @@ struct strtab {
 
 /* The id of a string, added if new; 0 for NULL, "" and when memory ran out. */
 uint32_t strtab__add(struct strtab *tab, const char *str);
+/* The id of a string that is there already, or 0. */
+uint32_t strtab__find(const struct strtab *tab, const char *str);
 /* "" for an id outside of the table. */
 const char *strtab__get(const struct strtab *tab, uint32_t id);
 /* Replaces the content by `data` (a reader's bytes, hostile): 0 or -EINVAL, -ENOMEM. */
