@@ -6,6 +6,7 @@
 #ifndef ANALYZE_ANALYZE_H
 #define ANALYZE_ANALYZE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,7 +27,7 @@ enum bottleneck {
 #define X(id, name) BOTTLENECK_##id,
 	ANALYZE_BOTTLENECKS(X)
 #undef X
-	BOTTLENECK_CNT
+		BOTTLENECK_CNT
 };
 
 #define ANALYZE_SEVERITIES(X)                                                                      \
@@ -38,7 +39,7 @@ enum severity {
 #define X(id, name) SEVERITY_##id,
 	ANALYZE_SEVERITIES(X)
 #undef X
-	SEVERITY_CNT
+		SEVERITY_CNT
 };
 
 /* One number of a finding's evidence. */
@@ -46,12 +47,13 @@ struct evidence {
 	const char *name; /* a field name of the schema where there is one */
 	double val;
 	const char *unit; /* "ns", "%", "count", "bytes" */
-	uint64_t task;	  /* the record it comes from, or 0 */
+	uint64_t task; /* the record it comes from, or 0 */
 };
 
 #define FINDING_EVIDENCE 8
 struct finding {
-	const char *id; /* "runqueue", "lock-wait": stable, one per kind of finding */
+	const char *id; /* "run-queue", "lock-wait": stable, one per kind of finding */
+	bool is_quality; /* about the recording, not about the program */
 	enum severity severity;
 	char *title; /* plain words with the number in it */
 	struct evidence evidence[FINDING_EVIDENCE];
@@ -59,9 +61,9 @@ struct finding {
 	char *recommendation;
 	char *how_to_verify;
 	double confidence; /* 0..1 */
-	double cost_ns;	   /* what it costs, for ranking */
+	double cost_ns; /* what it costs, for ranking */
 	uint32_t class_idx; /* or NO_IDX */
-	uint64_t task;	    /* or 0 */
+	uint64_t task; /* or 0 */
 };
 
 /* Beside each task of the model, by index. */
@@ -83,7 +85,7 @@ struct analysis {
 	const struct model *model;
 	struct task_result *tasks; /* model->task_cnt of them */
 	struct totals totals;
-	struct finding *findings; /* ranked, costliest first */
+	struct finding *findings; /* ranked: by severity, then costliest first */
 	size_t finding_cnt, finding_cap;
 	char *verdict; /* one line, plain words */
 };
@@ -94,6 +96,10 @@ void analysis__free(struct analysis *analysis);
 
 const char *bottleneck_name(unsigned int bottleneck);
 const char *severity_name(unsigned int severity);
+/* The finding of that id, or NULL. */
+const struct finding *analysis__finding(const struct analysis *analysis, const char *id);
+/* Time of a task that matters: on the CPU and in waits that are not idling. For ranking. */
+int64_t task_cost_ns(const struct task *task);
 
 /* "1.24 s", "12.3 ms", "640 us": for people. */
 void format_ns(struct buf *buf, int64_t ns);

@@ -12,6 +12,11 @@
 
 struct export_options {
 	bool slices; /* the timeline too */
+	/* for the terminal; the zero values fit a file */
+	bool colour;
+	bool ascii; /* no characters beyond ASCII */
+	unsigned int width; /* columns; 0: 100 */
+	size_t top; /* rows of the task table; 0: 15 */
 };
 
 /* Returns 0 or -errno of the write. The stream is the caller's. */
@@ -34,6 +39,9 @@ const struct exporter *exporter__by_name(const char *name);
 int export_ndjson(const struct model *model, const struct analysis *analysis,
 		  const struct export_options *options, FILE *out);
 
+int export_summary(const struct model *model, const struct analysis *analysis,
+		   const struct export_options *options, FILE *out);
+
 /* The value of one schema field of one record; why is set when it is null. */
 enum value_kind {
 	VALUE_NULL,
@@ -53,11 +61,13 @@ struct value {
 		double num;
 		bool b;
 	};
-	char str[192];	   /* VALUE_STR, copied and cut */
+	char str[192]; /* VALUE_STR, copied and cut */
+	const char *text; /* VALUE_STR, the whole of it: points into the model or to `str` */
 	const char *why; /* VALUE_NULL: the reason, or NULL when there is just nothing (a parent) */
 };
 
-/* `path` is a schema path of the record "task". */
+/* `field` is a row of the record "task". The reason and the text may point into the value itself,
+ * so it is filled in place and not copied. */
 void value__of_task(struct value *value, const struct model *model, const struct analysis *analysis,
 		    size_t task_idx, const struct schema_field *field);
 

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The table of everything that a recording may say: one row per field, in output order. The rows
+ * of a record stand together, and so do those of one sub-object. Walked by export/, printed by
+ * `asyncscope-bpf schema`, held against the outputs by tests/unit/test_schema.c.
+ */
+#include "model/schema.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "event/event.h"
+
+#define FIELD(record, path, type, cap, audience, doc)                                              \
+	{                                                                                          \
+		record, path, TYPE_##type, CAP_##cap, FOR_##audience, doc                          \
+	}
+#define META(path, type, cap, doc)                FIELD("meta", path, type, cap, ALL, doc)
+#define TASK(path, type, cap, doc)                FIELD("task", path, type, cap, ALL, doc)
+#define TASK_FOR(audience, path, type, cap, doc)  FIELD("task", path, type, cap, audience, doc)
+#define CLASS(path, type, cap, doc)               FIELD("class", path, type, cap, ALL, doc)
+#define CLASS_FOR(audience, path, type, cap, doc) FIELD("class", path, type, cap, audience, doc)
+#define SLICE(path, type, cap, doc)               FIELD("slice", path, type, cap, ALL, doc)
+#define EDGE(path, type, cap, doc)                FIELD("edge", path, type, cap, ALL, doc)
+#define FINDING(path, type, cap, doc)             FIELD("finding", path, type, cap, ALL, doc)
+#define COUNTER(path, type, cap, doc)             FIELD("counter", path, type, cap, ALL, doc)
+
+/*
+ * The numbers of a task that its class sums up. A task says the number itself, a class
+ * {total, mean, p50, p99, max} of it, so they are listed once.
+ * X(audience, path, type, cap, doc)
+ */
+#define TIME_METRICS(X)                                                                            \
+	X(ALL, "time.wall_ns", NS, ALWAYS,                                                         \
+	  "time in its frames; for a thread its life within the recording"),                       \
+		X(ALL, "time.self_ns", NS, ALWAYS,                                                 \
+		  "wall_ns without nested frames of other tasks"),                                 \
+		X(ALL, "time.on_cpu_ns", NS, CPU, "on a CPU"),                                     \
+		X(ALL, "time.runqueue_ns", NS, WAITS, "runnable, waiting for a CPU"),              \
+		X(ALL, "time.blocked_disk_ns", NS, WAITS, "blocked on storage"),                   \
+		X(ALL, "time.blocked_net_ns", NS, WAITS, "blocked on a socket"),                   \
+		X(ALL, "time.blocked_lock_ns", NS, WAITS, "blocked on a lock that somebody held"), \
+		X(ALL, "time.blocked_timer_ns", NS, WAITS, "sleeping by its own wish"),            \
+		X(ALL, "time.blocked_other_ns", NS, WAITS,                                         \
+		  "blocked, the cause is none of these or unclear"),                               \
+		X(ALL, "time.idle_ns", NS, WAITS,                                                  \
+		  "waiting for work (epoll, parked workers): not a bottleneck"),                   \
+		X(ASYNC, "time.waiting_ns", NS, RUNS, "between its runs"),                         \
+		X(ASYNC, "time.pool_queue_ns", NS, ALWAYS, "queued for a pool of threads"),        \
+		X(ALL, "time.probe_ns", NS, PROBE_PRICE,                                           \
+		  "in our own probes: hits x calibrated price, part of on_cpu_ns")
+
+#define WAKE_METRICS(X)                                                                            \
+	X(ALL, "wakes.received", INT, WAKES, "times it was made runnable"),                        \
+		X(ALL, "wakes.by_self", INT, WAKES, "of these by itself"),                         \
+		X(ALL, "wakes.sent", INT, WAKES, "times it made another one runnable")
+
+#define CPU_METRICS(X)                                                                             \
+	X(ALL, "cpu_metrics.usage_percent", NUM, CPU,                                              \
+	  "on-CPU time per life within the recording; 100 is one CPU"),                            \
+		X(THREADS, "cpu_metrics.time_user_ms", NUM, CPU,                                   \
+		  "on-CPU time in user mode: on_cpu_ns split by where the timer ticks fell"),      \
+		X(THREADS, "cpu_metrics.time_kernel_ms", NUM, CPU, "the same in the kernel"),      \
+		X(ALL, "cpu_metrics.context_switches", INT, WAITS,                                 \
+		  "voluntary and involuntary ones"),                                               \
+		X(ALL, "cpu_metrics.context_switches_involuntary", INT, WAITS,                     \
+		  "of these: the kernel took the CPU away"),                                       \
+		X(ALL, "cpu_metrics.cpu_cycles", INT, CYCLES, "hardware counter"),                 \
+		X(ALL, "cpu_metrics.instructions", INT, INSTRUCTIONS, "hardware counter"),         \
+		X(ALL, "cpu_metrics.cache_misses", INT, CACHE_MISSES, "hardware counter"),         \
+		X(ALL, "cpu_metrics.branch_misses", INT, BRANCH_MISSES, "hardware counter")
+
+#define MEMORY_METRICS(X)                                                                          \
+	X(ALL, "memory_metrics.current_bytes", INT, HEAP, "allocated and not freed"),              \
+		X(ALL, "memory_metrics.peak_bytes", INT, HEAP, "the most it held at once"),        \
+		X(ALL, "memory_metrics.total_bytes", INT, HEAP, "allocated in all"),               \
+		X(ALL, "memory_metrics.allocations_count", INT, HEAP, "allocations"),              \
+		X(ALL, "memory_metrics.deallocations_count", INT, HEAP,                            \
+		  "frees of what it allocated"),                                                   \
+		X(ALL, "memory_metrics.page_faults", INT, FAULTS, "minor and major ones"),         \
+		X(ALL, "memory_metrics.heap_fragmentation", NUM, HEAP,                             \
+		  "unused share of the heap's pages"),                                             \
+		X(ALL, "memory_metrics.memory_bandwidth", NUM, HEAP, "bytes allocated per second")
+
+#define IO_METRICS(X)                                                                              \
+	X(ALL, "io_metrics.bytes_read", INT, IO, "read from files"),                               \
+		X(ALL, "io_metrics.bytes_written", INT, IO, "written to files"),                   \
+		X(ALL, "io_metrics.operations_read", INT, IO, "reads"),                            \
+		X(ALL, "io_metrics.operations_written", INT, IO, "writes"),                        \
+		X(ALL, "io_metrics.average_latency_ms", NUM, IO, "per operation"),                 \
+		X(ALL, "io_metrics.p99_latency_ms", NUM, IO, "99% of the operations took less"),   \
+		X(ALL, "io_metrics.bandwidth_mbps", NUM, IO, "megabytes per second"),              \
+		X(ALL, "io_metrics.io_wait_percent", NUM, IO, "blocked on IO, per life"),          \
+		X(ALL, "io_metrics.queue_depth", NUM, IO, "operations in flight, on average"),     \
+		X(ALL, "io_metrics.errors", INT, IO, "operations that failed")
+
+#define NETWORK_METRICS(X)                                                                         \
+	X(ALL, "network_metrics.bytes_sent", INT, NETWORK, "sent on sockets"),                     \
+		X(ALL, "network_metrics.bytes_received", INT, NETWORK, "received on sockets"),     \
+		X(ALL, "network_metrics.packets_sent", INT, NETWORK,                               \
+		  "segments or datagrams sent"),                                                   \
+		X(ALL, "network_metrics.packets_received", INT, NETWORK,                           \
+		  "segments or datagrams received"),                                               \
+		X(ALL, "network_metrics.connections_active", INT, NETWORK, "open at the end"),     \
+		X(ALL, "network_metrics.latency_avg_ms", NUM, NETWORK,                             \
+		  "per request or round trip"),                                                    \
+		X(ALL, "network_metrics.throughput_mbps", NUM, NETWORK, "megabits per second"),    \
+		X(ALL, "network_metrics.error_count", INT, NETWORK, "operations that failed"),     \
+		X(ALL, "network_metrics.retransmissions", INT, NETWORK, "segments sent again")
+
+/* The shape of a distribution of durations. */
+#define DURATIONS(X, audience, name, cap, what)                                                    \
+	X(audience, name ".count", INT, cap, what ": how many"),                                   \
+		X(audience, name ".total_ns", NS, cap, what ": their sum"),                        \
+		X(audience, name ".p50_ns", NS, cap,                                               \
+		  what ": half of them took less (3% resolution)"),                                \
+		X(audience, name ".p90_ns", NS, cap, what ": 90% took less"),                      \
+		X(audience, name ".p99_ns", NS, cap, what ": 99% took less"),                      \
+		X(audience, name ".max_ns", NS, cap, what ": the longest")
+
+#define CLASS_STATS(audience, path, type, cap, doc)                                                \
+	FIELD("class", path, OBJ, cap, audience,                                                   \
+	      "{total, mean, p50, p99, max} over its tasks: " doc)
+
+const struct schema_field schema_fields[] = {
+	META("version", STR, ALWAYS, "of asyncscope-bpf"),
+	META("options", STR, ALWAYS, "the recording's command line options"),
+	META("host.kernel", STR, ALWAYS, "release of the running kernel"),
+	META("host.arch", STR, ALWAYS, "machine architecture"),
+	META("host.cpus", INT, ALWAYS, "CPUs online"),
+	META("host.hostname", STR, ALWAYS, ""),
+	META("target.pid", INT, ALWAYS, "the first target's process id"),
+	META("target.exe", STR, ALWAYS, "path of the executable"),
+	META("target.comm", STR, ALWAYS, "the kernel's name of the process"),
+	META("target.cmdline", STR, ALWAYS, "arguments; what looks like a secret is masked"),
+	META("target.start_time", NS, ALWAYS,
+	     "when the process began; negative: before the recording"),
+	META("target.uid", INT, ALWAYS, "user that it runs as"),
+	META("target.container", STR, ALWAYS, "container id from its cgroup"),
+	META("target.namespaces", STR, ALWAYS, "namespaces that differ from the recorder's own"),
+	META("target.processes", INT, ALWAYS, "processes recorded"),
+	META("started_at", STR, ALWAYS, "wall clock, UTC, when the recording was armed"),
+	META("duration_ns", NS, ALWAYS, "length of the recording"),
+	META("attached_ns", NS, ALWAYS, "time until the first event"),
+	META("stop_reason", STR, ALWAYS, "why the recording ended"),
+	META("runtimes", LIST, ALWAYS,
+	     "[{name, version, binding, confidence, reason}]: what was found in the target"),
+	META("sources", OBJ, ALWAYS, "{capability: what it was measured with}"),
+	META("overhead.tracer_cpu_percent", NUM, ALWAYS, "the recorder's own CPU use, of one CPU"),
+	META("overhead.probe_cpu_percent", NUM, PROBE_PRICE,
+	     "probe hits x calibrated price in the target, of one CPU"),
+	META("overhead.host_hook_cpu_percent", NUM, ALWAYS,
+	     "what the kernel hooks cost all processes of this host, of one CPU"),
+	META("overhead.kernel_memory_bytes", INT, ALWAYS, "maps and programs in the kernel"),
+	META("overhead.tracer_rss_bytes", INT, ALWAYS, "the recorder's own memory, at most"),
+	META("overhead.probe_hits", INT, ALWAYS, "probes hit in the target"),
+	META("overhead.probe_price_ns", INT, PROBE_PRICE, "calibrated price of one hit"),
+	META("overhead.budget_percent", NUM, ALWAYS, "overhead allowed by --budget"),
+	META("overhead.backoffs", LIST, ALWAYS, "steps down that were needed to keep the budget"),
+	META("losses", OBJ, ALWAYS,
+	     "{cause: count}; what each means stands in the counter records"),
+	META("tasks_folded", INT, ALWAYS, "ended tasks summed into their class to save memory"),
+	META("symbols.frames", INT, STACKS, "stack frames seen"),
+	META("symbols.symbolised", INT, STACKS, "of these with a name"),
+	META("symbols.files", LIST, STACKS, "files that frames came from"),
+
+	CLASS("class_id", STR, ALWAYS, "the same in every recording of this build"),
+	CLASS("name", STR, ALWAYS, "type, callback, or the name that its threads share"),
+	CLASS("runtime", STR, ALWAYS, "runtime of its tasks"),
+	CLASS("source_location", OBJ, SOURCE, "as in a task"),
+	CLASS("counts.total", INT, ALWAYS, "its tasks"),
+#define X(id, name) CLASS("counts." #name, INT, ALWAYS, "of these " #name " at the end"),
+	WIRE_STATES(X)
+#undef X
+		CLASS("completion_rate_percent", NUM, ALWAYS, "completed of all its tasks"),
+	CLASS("throughput_per_sec", NUM, ALWAYS, "tasks completed per second"),
+	CLASS("duration_ms", OBJ, ALWAYS,
+	      "{total, mean, p50, p99, max} over its tasks: length of life"),
+	DURATIONS(CLASS_FOR, ASYNC, "runs", RUNS, "polls or callbacks of all its tasks"),
+	DURATIONS(CLASS_FOR, ALL, "wake_latency", WAKES, "woken until running, all its tasks"),
+	TIME_METRICS(CLASS_STATS),
+	WAKE_METRICS(CLASS_STATS),
+	CPU_METRICS(CLASS_STATS),
+	MEMORY_METRICS(CLASS_STATS),
+	IO_METRICS(CLASS_STATS),
+	NETWORK_METRICS(CLASS_STATS),
+	CLASS("gpu_metrics", OBJ, GPU, "as in a task"),
+	CLASS("leaked.tasks", INT, HEAP, "ended tasks that still hold memory"),
+	CLASS("leaked.bytes", INT, HEAP, "what they hold"),
+	CLASS("state_bytes.total", INT, ALWAYS, "size of its futures, handles or requests"),
+	CLASS("state_bytes.mean", NUM, ALWAYS, ""),
+	CLASS("state_bytes.max", INT, ALWAYS, ""),
+
+	TASK("task_id", STR, ALWAYS, "unique in the recording: thread that made it, and a number"),
+	TASK("native_id", STR, ALWAYS, "the runtime's own id; for a thread its tid"),
+	TASK("pid", INT, ALWAYS, "its process"),
+	TASK("tid", INT, ALWAYS, "the thread; for other tasks the last one that ran it"),
+	TASK("runtime", STR, ALWAYS, "what the task is one of: thread, marks, ..."),
+	TASK("task_name", STR, ALWAYS, "readable name, written by the target"),
+	TASK("class_id", STR, ALWAYS, "its class"),
+	TASK("task_type", STR, SCORES,
+	     "CpuIntensive, IoIntensive, NetworkIntensive, MemoryIntensive, GpuCompute, Mixed, "
+	     "Streaming, Background"),
+	TASK("state", STR, ALWAYS, "at the end of the recording, or as it ended"),
+	TASK("parent_task_id", STR, ALWAYS, "who created it"),
+	TASK("spawn_location", STR, SOURCE, "file and line that created it"),
+	TASK("start_time", NS, ALWAYS, "negative: it existed before the recording (an estimate)"),
+	TASK("end_time", NS, ALWAYS, "when it ended"),
+	TASK("duration_ms", NUM, ALWAYS, "length of life, until the recording's end at most"),
+	TASK("seen_from_start", BOOL, ALWAYS, "false: it existed before attaching"),
+	TASK("source_location.file_path", STR, SOURCE, "where its code is"),
+	TASK("source_location.line_number", INT, SOURCE, ""),
+	TASK("source_location.function_name", STR, SOURCE, ""),
+	TASK("source_location.module_path", STR, SOURCE, ""),
+	TASK("source_location.crate_name", STR, SOURCE, ""),
+	TASK("binding", STR, ALWAYS, "how its identity was learned"),
+	TASK_FOR(ASYNC, "state_bytes", INT, ALWAYS, "size of its future, handle or request"),
+	DURATIONS(TASK_FOR, ASYNC, "runs", RUNS, "polls or callbacks"),
+	DURATIONS(TASK_FOR, ALL, "wake_latency", WAKES, "woken until running"),
+	TIME_METRICS(TASK_FOR),
+	WAKE_METRICS(TASK_FOR),
+	CPU_METRICS(TASK_FOR),
+	TASK("cpu_metrics.core_affinity", LIST, CPU, "CPUs that it ran on"),
+	MEMORY_METRICS(TASK_FOR),
+	IO_METRICS(TASK_FOR),
+	NETWORK_METRICS(TASK_FOR),
+	TASK("gpu_metrics.gpu_utilization", NUM, GPU, "percent"),
+	TASK("gpu_metrics.memory_used", INT, GPU, "bytes"),
+	TASK("gpu_metrics.memory_total", INT, GPU, "bytes"),
+	TASK("gpu_metrics.compute_units", INT, GPU, ""),
+	TASK("gpu_metrics.memory_bandwidth", NUM, GPU, "bytes per second"),
+	TASK("gpu_metrics.temperature", NUM, GPU, "degrees Celsius"),
+	TASK("gpu_metrics.power_draw", NUM, GPU, "watts"),
+	TASK("gpu_metrics.clock_speed", NUM, GPU, "MHz"),
+	TASK("efficiency_score", NUM, SCORES, "0..1"),
+	TASK("resource_balance", NUM, SCORES, "0..1"),
+	TASK("bottleneck_type", STR, WAITS,
+	     "what most of its busy or blocked life went to: Cpu, Memory, Io, Network, Gpu; Balanced: "
+	     "two about equal; Unknown: a lock, an unclear cause, or mostly idle"),
+	TASK("bottleneck_cause", STR, WAITS,
+	     "the same in words: on CPU, run queue, disk, lock, ..."),
+	TASK("efficiency_explanation.components.cpu", NUM, SCORES, "0..1"),
+	TASK("efficiency_explanation.components.memory", NUM, SCORES, "0..1"),
+	TASK("efficiency_explanation.components.io", NUM, SCORES, "0..1"),
+	TASK("efficiency_explanation.components.network", NUM, SCORES, "0..1"),
+	TASK("efficiency_explanation.components.scheduling", NUM, SCORES, "0..1"),
+	TASK("efficiency_explanation.inputs", OBJ, SCORES, "the numbers that the formula used"),
+	TASK("efficiency_explanation.recommendations", LIST, SCORES,
+	     "[{category, description, impact, difficulty, expected_gain, how_to_verify}]"),
+	TASK("efficiency_explanation.optimization_potential", NUM, SCORES, "0..1"),
+	TASK("hot_metrics.cpu_hotspots", LIST, STACKS, "[{function, ms, percent, calls}]"),
+	TASK("hot_metrics.memory_hotspots", LIST, STACKS, "[{site, bytes, count, peak, lifetime}]"),
+	TASK("hot_metrics.io_hotspots", LIST, STACKS,
+	     "[{operation, path, bytes, operations, latency}]"),
+	TASK("hot_metrics.network_hotspots", LIST, STACKS,
+	     "[{endpoint, requests, bytes, response_time, error_rate}]"),
+	TASK("hot_metrics.critical_path_analysis", OBJ, STACKS,
+	     "{total_ms, critical_ms, parallelisation_potential, blocking_operations}"),
+	TASK("baseline_comparison", OBJ, SCORES, "percent against the average of its type"),
+	TASK("category_ranking", OBJ, SCORES, "{rank, total} within its type"),
+
+	EDGE("from_task_id", STR, ALWAYS, "who did it"),
+	EDGE("to_task_id", STR, ALWAYS, "to whom"),
+	EDGE("kind", STR, ALWAYS, "spawn, wake, submit"),
+	EDGE("count", INT, ALWAYS, "how often"),
+	EDGE("total_delay_ns", NS, WAKES, "from the wake until the woken one ran, summed"),
+	EDGE("max_delay_ns", NS, WAKES, "the longest of these"),
+
+	SLICE("task_id", STR, ALWAYS, ""),
+	SLICE("tid", INT, ALWAYS, "thread that it ran on"),
+	SLICE("cpu", INT, ALWAYS, "CPU at its end"),
+	SLICE("start_ns", NS, ALWAYS, ""),
+	SLICE("duration_ns", NS, ALWAYS, ""),
+	SLICE("depth", INT, ALWAYS, "frames around it; 0 is the thread itself"),
+	SLICE("partial", BOOL, ALWAYS, "true: a piece of a longer one"),
+	SLICE("on_cpu_ns", NS, CPU, "as in a task's time; what was charged in this piece"),
+	SLICE("runqueue_ns", NS, WAITS, ""),
+	SLICE("blocked_disk_ns", NS, WAITS, ""),
+	SLICE("blocked_net_ns", NS, WAITS, ""),
+	SLICE("blocked_lock_ns", NS, WAITS, ""),
+	SLICE("blocked_timer_ns", NS, WAITS, ""),
+	SLICE("blocked_other_ns", NS, WAITS, ""),
+	SLICE("idle_ns", NS, WAITS, ""),
+
+	FIELD("stack", "stack_id", STR, STACKS, ALL, ""),
+	FIELD("stack", "kind", STR, STACKS, ALL, "cpu, offcpu, alloc, live, spawn, io"),
+	FIELD("stack", "class_id", STR, STACKS, ALL, ""),
+	FIELD("stack", "task_id", STR, STACKS, ALL, ""),
+	FIELD("stack", "frames", LIST, STACKS, ALL, "[{function, file, line, module, inlined}]"),
+	FIELD("stack", "samples", INT, STACKS, ALL, ""),
+	FIELD("stack", "weight", NUM, STACKS, ALL, "what one sample stands for"),
+	FIELD("stack", "bytes", INT, STACKS, ALL, ""),
+	FIELD("stack", "ns", NS, STACKS, ALL, ""),
+	FIELD("stack", "truncated", BOOL, STACKS, ALL, ""),
+
+	FIELD("connection", "peer", STR, NETWORK, ALL, "address and port"),
+	FIELD("connection", "task_id", STR, NETWORK, ALL, ""),
+	FIELD("connection", "class_id", STR, NETWORK, ALL, ""),
+	FIELD("connection", "operations", INT, NETWORK, ALL, ""),
+	FIELD("connection", "bytes", INT, NETWORK, ALL, ""),
+	FIELD("connection", "latency_ns", NS, NETWORK, ALL, ""),
+	FIELD("connection", "errors", INT, NETWORK, ALL, ""),
+
+	FIELD("file", "path", STR, IO, ALL, ""),
+	FIELD("file", "task_id", STR, IO, ALL, ""),
+	FIELD("file", "class_id", STR, IO, ALL, ""),
+	FIELD("file", "operations", INT, IO, ALL, ""),
+	FIELD("file", "bytes", INT, IO, ALL, ""),
+	FIELD("file", "latency_ns", NS, IO, ALL, ""),
+	FIELD("file", "errors", INT, IO, ALL, ""),
+
+	FINDING("id", STR, ALWAYS, "one per kind of finding, the same in every version"),
+	FINDING("severity", STR, ALWAYS, "info, warning, critical"),
+	FINDING("title", STR, ALWAYS, "in plain words, with the number"),
+	FINDING("is_quality", BOOL, ALWAYS, "true: about the recording, not about the program"),
+	FINDING("evidence", LIST, ALWAYS,
+		"[{name, value, unit, task_id}]: the numbers it came from"),
+	FINDING("recommendation", STR, ALWAYS, ""),
+	FINDING("how_to_verify", STR, ALWAYS, ""),
+	FINDING("confidence", NUM, ALWAYS, "0..1"),
+	FINDING("cost_ns", NS, ALWAYS, "what it costs, for ranking"),
+	FINDING("task_id", STR, ALWAYS, "the task it is about"),
+	FINDING("class_id", STR, ALWAYS, "the class it is about"),
+
+	COUNTER("name", STR, ALWAYS, ""),
+	COUNTER("value", INT, ALWAYS, ""),
+	COUNTER("meaning", STR, ALWAYS, ""),
+	COUNTER("is_loss", BOOL, ALWAYS, "true: something was not recorded"),
+};
+const size_t schema_field_cnt = sizeof(schema_fields) / sizeof(schema_fields[0]);
+
+const char *schema_type_name(enum schema_type type)
+{
+	static const char *const names[] = {
+		[TYPE_STR] = "string", [TYPE_INT] = "integer",  [TYPE_NS] = "nanoseconds",
+		[TYPE_NUM] = "number", [TYPE_BOOL] = "boolean", [TYPE_LIST] = "list",
+		[TYPE_OBJ] = "object",
+	};
+
+	return (size_t)type < sizeof(names) / sizeof(names[0]) ? names[type] : "?";
+}
+
+const char *schema_audience_name(enum schema_audience audience)
+{
+	static const char *const names[] = {
+		[FOR_ALL] = "all",
+		[FOR_THREADS] = "threads",
+		[FOR_ASYNC] = "async tasks",
+	};
+
+	return (size_t)audience < sizeof(names) / sizeof(names[0]) ? names[audience] : "?";
+}
+
+const struct schema_field *schema__find(const char *record, const char *path)
+{
+	size_t cnt;
+	const struct schema_field *field = schema__record(record, &cnt);
+
+	for (size_t i = 0; field && i < cnt; i++, field++) {
+		if (!strcmp(field->path, path))
+			return field;
+	}
+	return NULL;
+}
+
+const struct schema_field *schema__record(const char *record, size_t *cnt)
+{
+	const struct schema_field *first = NULL;
+
+	*cnt = 0;
+	for (size_t i = 0; i < schema_field_cnt; i++) {
+		if (strcmp(schema_fields[i].record, record)) {
+			if (first)
+				break;
+			continue;
+		}
+		if (!first)
+			first = &schema_fields[i];
+		(*cnt)++;
+	}
+	return first;
+}
+
+const char *schema_task_id(char buf[SCHEMA_ID_SZ], uint64_t task)
+{
+	snprintf(buf, SCHEMA_ID_SZ, "%" PRIu32 ":%" PRIu32, (uint32_t)(task >> 32), (uint32_t)task);
+	return buf;
+}
+
+const char *schema_class_id(char buf[SCHEMA_ID_SZ], uint64_t class_id)
+{
+	snprintf(buf, SCHEMA_ID_SZ, "%016" PRIx64, class_id);
+	return buf;
+}
