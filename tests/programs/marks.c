@@ -74,31 +74,35 @@ static void run_deep(void)
 	end(21, STATE_COMPLETED);
 }
 
-/* Frames of their own on the stack, so that a longjmp really leaves them. */
+/* Each in a frame of its own on the stack, so that the longjmp really leaves them. */
 static jmp_buf jump;
 
-/* Never returns, but a compiler that knew it would call its recursion endless. */
-static __attribute__((noinline)) void jump_from(uint64_t id, int levels)
+static __attribute__((noinline)) void jump_inner(void)
 {
-	volatile char pad[256];
-
-	if (levels < 0)
-		longjmp(jump, 1);
-	pad[0] = (char)id;
-	enter(id);
+	enter(6);
 	work(10, 0);
-	jump_from(id + 1, levels - 1);
-	pad[0] = 0; /* after the call: no tail call, each level has its frame */
+	longjmp(jump, 1);
+}
+
+static __attribute__((noinline)) void jump_middle(void)
+{
+	enter(5);
+	work(10, 0);
+	jump_inner();
+}
+
+static __attribute__((noinline)) void jump_outer(void)
+{
+	enter(4);
+	work(10, 0);
+	jump_middle();
 }
 
 /* noinline: the inner ENTER is called from deeper in the stack than the outer LEAVE. */
 static __attribute__((noinline)) void forget_to_leave(uint64_t id)
 {
-	volatile char pad[256];
-
-	pad[0] = 20;
 	enter(id);
-	work((uint64_t)pad[0], 0);
+	work(20, 0);
 }
 
 static void run_missing_leave(void)
@@ -118,7 +122,7 @@ static void run_missing_leave(void)
 	spawn(7, "after");
 	enter(3);
 	if (!setjmp(jump))
-		jump_from(4, 2); /* 4, 5 and 6 */
+		jump_outer();
 	while (self.depth > 1)
 		pop();
 	enter(7);
