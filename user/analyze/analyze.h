@@ -98,7 +98,8 @@ const char *bottleneck_name(unsigned int bottleneck);
 const char *severity_name(unsigned int severity);
 /* The finding of that id, or NULL. */
 const struct finding *analysis__finding(const struct analysis *analysis, const char *id);
-/* Time of a task that matters: on the CPU and in waits that are not idling. For ranking. */
+/* What a task costs, for ranking: on the CPU, queued for one, blocked on disks and locks. Sockets
+ * and unclear waits stay out, because most of them wait for work. */
 int64_t task_cost_ns(const struct task *task);
 
 /* "1.24 s", "12.3 ms", "640 us": for people. */
