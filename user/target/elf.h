@@ -18,7 +18,9 @@ struct elf_sym {
 
 struct elf_file {
 	int fd; /* kept, so that symbols survive the target's exit */
-	char open_path[64]; /* /proc/PID/map_files/..., valid in the tracer's namespace */
+	/* valid in the tracer's namespace: /proc/PID/map_files/..., or /proc/self/fd/... of `fd` where
+	 * those may not be followed */
+	char open_path[64];
 	char *path;
 	uint64_t dev, inode;
 	uint8_t build_id[20];
@@ -27,8 +29,13 @@ struct elf_file {
 	void *elf;   /* Elf * */
 };
 
+/* One executable mapping of each file, from *pos = 0 on; NULL behind the last. Not the vdso and other
+ * mappings without a file. */
+const struct target_map *target__next_file(const struct target *target, size_t *pos);
 /* Opens the file behind a mapping; NULL and errno. */
 struct elf_file *elf_file__open(const struct target *target, const struct target_map *map);
+/* The same of any file; takes the descriptor over, also on failure. For tests and fuzzing. */
+struct elf_file *elf_file__open_fd(int fd, const char *path);
 void elf_file__free(struct elf_file *file);
 /* Function symbols (.symtab and .dynsym) whose name passes `want`, sorted by address, without
  * duplicates by name and address; a malloc'ed array freed with elf_syms__free. Count or -errno.

@@ -17,19 +17,21 @@ struct target_map {
 	uint64_t dev, inode;
 	bool executable;
 	bool deleted;
+	bool first; /* the first executable mapping of its file: see target__next_file */
 	char *path; /* as the kernel prints it, or NULL for anonymous memory */
 };
 
 struct target {
 	pid_t pid;
+	pid_t via; /* the thread through which /proc is read: pid, unless its main thread ended */
 	uint64_t start_ticks; /* field 22 of stat: tells a reused pid apart */
 	uint64_t start_boot_ns;
 	uid_t uid;
 	char comm[64];
-	char *exe;	  /* readlink of /proc/PID/exe */
+	char *exe;	  /* readlink of /proc/PID/exe, or NULL */
 	char *cmdline;	  /* arguments joined by spaces, what looks like a secret masked */
 	char *container;  /* id from its cgroup path, or NULL */
-	char *namespaces; /* "pid mnt net": those that differ from the tracer's own, "" for none */
+	char *namespaces; /* "pid mnt net user": those unlike the tracer's own, "" for none */
 	struct target_map *maps;
 	size_t map_cnt, map_cap;
 	int pidfd; /* readable when the process has ended; -1 where the kernel has none */
@@ -67,6 +69,9 @@ int64_t target_cpu_ns(pid_t pid);
 
 /* Copies memory of the target: bytes read or -errno. Never writes. */
 ssize_t target__read(const struct target *target, uint64_t addr, void *buf, size_t sz);
+/* What of a name is no printable UTF-8 becomes '?', in place. Names of the target are cleaned before
+ * they reach a terminal. */
+void target_clean(char *str);
 /* A printable string at addr, bounded and cleaned; "" when unreadable. */
 void target__read_str(const struct target *target, uint64_t addr, char *buf, size_t sz);
 

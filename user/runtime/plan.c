@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The plan: which probes to attach for a target, collected from the adapters. Made by cmd/, attached
+ * by live/. It owns the files that its probes are in.
+ */
+#include "runtime/runtime.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+
+int plan__add_file(struct plan *plan, struct elf_file *file)
+{
+	int err = array__reserve((void **)&plan->files, &plan->file_cap, plan->file_cnt + 1,
+				 sizeof(struct elf_file *));
+
+	if (!err)
+		plan->files[plan->file_cnt++] = file;
+	return err;
+}
+
+int plan__add(struct plan *plan, const struct probe *probe)
+{
+	int err = array__reserve((void **)&plan->probes, &plan->probe_cap, plan->probe_cnt + 1,
+				 sizeof(*probe));
+
+	if (!err)
+		plan->probes[plan->probe_cnt++] = *probe;
+	return err;
+}
+
+struct plan *plan__new(const struct target *target)
+{
+	struct plan *plan = calloc(1, sizeof(*plan));
+	int err = 0;
+
+	if (!plan)
+		return NULL;
+	plan->pid = target->pid;
+	for (size_t i = 0; i < runtime_adapter_cnt && !err; i++) {
+		const struct runtime_adapter *adapter = runtime_adapters[i];
+
+		/* An adapter whose runtime is not there adds nothing: asking detect() first would
+		 * read every file twice. */
+		if (adapter->plan)
+			err = adapter->plan(target, plan);
+	}
+	if (!err)
+		return plan;
+	plan__free(plan);
+	errno = -err;
+	return NULL;
+}
+
+void plan__free(struct plan *plan)
+{
+	if (!plan)
+		return;
+	for (size_t i = 0; i < plan->file_cnt; i++)
+		elf_file__free(plan->files[i]);
+	free(plan->files);
+	free(plan->probes);
+	free(plan);
+}
