@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * `asyncscope-bpf runtimes -p PID`: which runtimes each adapter finds in a process, how sure it is and
+ * why, and with -v the probes that a recording would attach. A row in main.c.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "runtime/runtime.h"
+
+enum exit_code {
+	EXIT_OK = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_PERMISSION = 3,
+	EXIT_NO_TARGET = 4,
+};
+
+struct runtimes_options {
+	pid_t pid;
+	bool json;
+	bool verbose;
+};
+
+/* What was found in one target. */
+struct findings {
+	const struct target *target;
+	const struct plan *plan;
+	struct runtime_found *found; /* one per adapter, in their order */
+};
+
+static const char usage[] = "Usage: asyncscope-bpf runtimes -p PID [--json] [-v]\n"
+			    "\n"
+			    "Shows which runtimes are in a process, and how they would be traced.\n"
+			    "\n"
+			    "  -p, --pid PID  the process\n"
+			    "      --json     as one JSON object\n"
+			    "  -v, --verbose  each planned probe too\n"
+			    "  -h, --help     this text\n";
+
+static int parse_pid(const char *text, pid_t *pid)
+{
+	char *end;
+	long val;
+
+	errno = 0;
+	val = strtol(text, &end, 10);
+	if (errno || end == text || *end || val <= 0 || val > INT_MAX) {
+		log_err("-p needs the number of a process, not '%s'", text);
+		return -EINVAL;
+	}
+	*pid = (pid_t)val;
+	return 0;
+}
+
+/* 0, 1 when the help was printed, or -EINVAL. */
+static int parse_options(int argc, char **argv, struct runtimes_options *options)
+{
+	static const struct option longs[] = {
+		{"pid", required_argument, NULL, 'p'},
+		{"json", no_argument, NULL, 'j'},
+		{"verbose", no_argument, NULL, 'v'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
+	int opt;
+
+	optind = 0; /* main() has used getopt before */
+	while ((opt = getopt_long(argc, argv, "p:vh", longs, NULL)) >= 0) {
+		switch (opt) {
+		case 'p':
+			if (parse_pid(optarg, &options->pid))
+				return -EINVAL;
+			break;
+		case 'j':
+			options->json = true;
+			break;
+		case 'v':
+			options->verbose = true;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return 1;
+		default:
+			return -EINVAL;
+		}
+	}
+	if (optind < argc) {
+		log_err("runtimes takes no argument '%s'", argv[optind]);
+		return -EINVAL;
+	}
+	if (!options->pid) {
+		log_err("which process? give -p PID");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int say_no_target(pid_t pid, enum target_error error)
+{
+	if (error == TARGET_IS_THREAD)
+		log_err("%d is a thread of process %d: use -p %d", pid, target_pid_of(pid),
+			target_pid_of(pid));
+	else
+		log_err("cannot look into process %d: %s", pid, target_error_text(error));
+	if (error == TARGET_DENIED)
+		return EXIT_PERMISSION;
+	return error == TARGET_NO_MEMORY ? EXIT_FAILED : EXIT_NO_TARGET;
+}
+
+static void add_probe_json(struct json *json, const struct probe *probe)
+{
+	json__obj_begin(json);
+	json__kv_str(json, "program", probe->prog);
+	json__kv_str(json, "what", probe->what);
+	json__kv_str(json, "file", probe->file->path);
+	json__kv_u64(json, "file_off", probe->file_off);
+	json__kv_u64(json, "address", probe->ip);
+	json__obj_end(json);
+}
+
+static int print_json(const struct findings *findings)
+{
+	struct buf buf = {0};
+	struct json json;
+	int err;
+
+	json__init(&json, &buf);
+	json__obj_begin(&json);
+	json__kv_i64(&json, "pid", findings->target->pid);
+	json__kv_str(&json, "comm", findings->target->comm);
+	json__kv_str(&json, "exe", findings->target->exe);
+	json__kv_str(&json, "cmdline", findings->target->cmdline);
+	json__key(&json, "runtimes");
+	json__arr_begin(&json);
+	for (size_t i = 0; i < runtime_adapter_cnt; i++) {
+		const struct runtime_found *found = &findings->found[i];
+
+		json__obj_begin(&json);
+		json__kv_str(&json, "name", runtime_adapters[i]->name);
+		json__kv_str(&json, "confidence", confidence_name(found->confidence));
+		json__kv_str(&json, "version", found->version[0] ? found->version : NULL);
+		json__kv_str(&json, "binding", found->binding);
+		json__kv_str(&json, "reason", found->reason);
+		json__obj_end(&json);
+	}
+	json__arr_end(&json);
+	json__key(&json, "probes");
+	json__arr_begin(&json);
+	for (size_t i = 0; i < findings->plan->probe_cnt; i++)
+		add_probe_json(&json, &findings->plan->probes[i]);
+	json__arr_end(&json);
+	json__obj_end(&json);
+	err = buf.err;
+	if (!err && printf("%s\n", buf__str(&buf)) < 0)
+		err = -errno;
+	buf__free(&buf);
+	return err;
+}
+
+static int print_text(const struct findings *findings, bool verbose)
+{
+	const struct target *target = findings->target;
+	char *exe = strdup(target->exe ? target->exe : "no executable");
+
+	if (!exe)
+		return -ENOMEM;
+	target_clean(exe);
+	printf("Process %d, %s (%s)\n", target->pid, target->comm, exe);
+	free(exe);
+	for (size_t i = 0; i < runtime_adapter_cnt; i++) {
+		const struct runtime_found *found = &findings->found[i];
+
+		printf("  %-10s", runtime_adapters[i]->name);
+		if (found->confidence == CONFIDENCE_NONE)
+			printf(" not found");
+		else
+			printf(" found%s%s, %s, confidence %s",
+			       found->version[0] ? ", version " : "", found->version,
+			       found->binding, confidence_name(found->confidence));
+		printf(": %s\n", found->reason);
+	}
+	for (size_t i = 0; verbose && i < findings->plan->probe_cnt; i++) {
+		const struct probe *probe = &findings->plan->probes[i];
+
+		printf("  probe %-12s %s +0x%" PRIx64 " (0x%" PRIx64 ")\n", probe->prog,
+		       probe->what, probe->file_off, probe->ip);
+	}
+	return fflush(stdout) ? -errno : 0;
+}
+
+int cmd_runtimes(int argc, char **argv)
+{
+	struct runtimes_options options = {.verbose = log_level >= LOG_VERBOSE};
+	struct findings findings = {0};
+	struct target *target = NULL;
+	struct plan *plan = NULL;
+	enum target_error error;
+	int err, code = EXIT_FAILED;
+
+	err = parse_options(argc, argv, &options);
+	if (err)
+		return err > 0 ? EXIT_OK : EXIT_USAGE;
+	target = target__open(options.pid, &error);
+	if (!target)
+		return say_no_target(options.pid, error);
+	plan = plan__new(target);
+	findings.found = calloc(runtime_adapter_cnt, sizeof(*findings.found));
+	if (!plan || !findings.found) {
+		log_err("cannot plan the probes of process %d: %s", target->pid, strerror(errno));
+		goto cleanup;
+	}
+	findings.target = target;
+	findings.plan = plan;
+	for (size_t i = 0; i < runtime_adapter_cnt; i++)
+		runtime_adapters[i]->detect(target, &findings.found[i]);
+	err = options.json ? print_json(&findings) : print_text(&findings, options.verbose);
+	if (err)
+		log_err("cannot write: %s", strerror(-err));
+	else
+		code = EXIT_OK;
+cleanup:
+	free(findings.found);
+	plan__free(plan);
+	target__free(target);
+	return code;
+}
