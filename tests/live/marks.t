@@ -1,0 +1,19 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The runtime `marks` through the full path: nesting, depth, missing LEAVEs, threads that end inside
+# a frame, wakes, ends, tasks that were there before, tasks that move, and a high rate.
+. "$(dirname "$0")/lib.sh"
+need_root
+
+for scenario in nest deep missing-leave thread-exit wakes cancel existing ordering; do
+	record "$work/$scenario.ndjson" marks "$scenario"
+	compare marks.py "$scenario" "$program_out" "$work/$scenario.ndjson"
+done
+
+# what a second tracer's rings and a loaded machine surely carry; 100,000 is the benchmark's
+for run in 1 ${FULL:+2 3}; do
+	record "$work/rate.ndjson" marks rate 20000 2 2
+	compare rate.py "$program_out" "$work/rate.ndjson"
+done
+
+done_testing
