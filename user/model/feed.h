@@ -11,11 +11,12 @@
 
 struct feed_options {
 	uint64_t start_mono_ns; /* time zero */
-	uint64_t max_memory;	/* bytes; ended tasks beyond it fold into their class */
-	size_t max_slices;	/* of the timeline */
+	uint64_t max_memory; /* bytes, 0: no limit; ended tasks beyond it fold into their class */
+	size_t max_slices; /* of the timeline; 0: 2,000,000. Never more than half of max_memory */
 	/* Names come from the live target, so the caller resolves them while it is alive. */
 	void *ctx;
-	/* class name and identity of a task met in a SPAWN; returns the class's id (hash) */
+	/* class name and identity of a task met in a SPAWN; returns the class's id (hash), or 0 to
+	 * leave it to the feed. Both may be NULL, and may leave `name` empty. */
 	uint64_t (*class_of)(void *ctx, const struct wire_spawn *spawn, uint32_t tgid, char *name,
 			     size_t sz);
 	/* the task's own readable name */
@@ -23,13 +24,13 @@ struct feed_options {
 			size_t sz);
 };
 
-/* 0 or -ENOMEM. */
+/* All return 0, -ENOMEM, or -EINVAL when no recording is fed (not started, or finished). */
 int feed__start(struct model *model, const struct feed_options *options);
 int feed__event(struct model *model, const struct event *event);
-/* A wake edge read from the BPF map when the recording ends. */
+/* A wake edge read from the BPF map when the recording ends, before feed__finish(). */
 int feed__edge(struct model *model, const struct wire_edge_key *key, const struct wire_edge *edge);
-/* Closes what is open: states, walls, timeline order. After it the model is as a reader would
- * get it. */
+/* Closes what is open: states, walls, timeline order. `end_ns` is a model time: the recording's
+ * duration. After it the model is as a reader would get it. */
 int feed__finish(struct model *model, int64_t end_ns);
 /* Bytes that the model holds now, about. */
 uint64_t feed__memory(const struct model *model);

@@ -52,7 +52,7 @@ struct task {
 	int64_t c[COUNTER_CNT];
 	struct hist runs; /* one entry per finished frame; empty for threads */
 	struct hist wake; /* woken -> running */
-	uint64_t run_self_ns;
+	uint64_t run_self_ns; /* wall without the frames inside: wall_ns - CHILD_WALL */
 	uint32_t class_idx;
 	uint32_t name; /* string */
 	uint32_t tgid;
