@@ -138,6 +138,8 @@ enum wire_state {
 struct wire_end {
 	struct wire_hdr hdr;
 	__u64 task;
+	__u32 wakes_received; /* since it last ran */
+	__u32 wakes_self;
 	__u8 state; /* enum wire_state */
 	__u8 pad[7];
 };
@@ -145,7 +147,8 @@ struct wire_end {
 /*
  * The time from entering a frame to leaving it. PARTIAL: the frame is still open. The frame is
  * named by (task, enter_ns); `flush` counts its slices, so that late ones are told apart.
- * Behind it follow the non-zero counters, one u64 for each bit of `present`, lowest bit first.
+ * Behind it follow the counters, one u64 for each bit of `present`, lowest bit first; the others
+ * are 0.
  */
 struct wire_slice {
 	struct wire_hdr hdr; /* ns = the end of the slice */
@@ -153,12 +156,12 @@ struct wire_slice {
 	__u64 enter_ns;
 	__u64 present;
 	__u32 tid;
+	__u32 flush;
 	__u16 cpu;
-	__u16 flush;
 	__u8 flags; /* SLICE_* */
 	__u8 depth; /* 0 = the thread itself */
 	__u8 running;
-	__u8 pad[5];
+	__u8 pad[3];
 };
 
 enum wire_slice_flags {
@@ -215,13 +218,6 @@ struct wire_native_key {
 	__u32 runtime;
 };
 
-/* Where a probe is, for kernels without attach cookies. */
-struct wire_site_key {
-	__u64 ip;
-	__u32 tgid;
-	__u32 pad;
-};
-
 /* Everything that can be lost or not be seen, each with its own counter.
  * X(id, name, meaning) */
 #define WIRE_LOSSES(X)                                                                             \
@@ -236,8 +232,7 @@ struct wire_site_key {
 	X(FRAME_FORCED, frame_forced, "frames whose end was not seen and was inferred")            \
 	X(TARGETS_FULL, targets_full, "processes not followed because the process table was full") \
 	X(WAKE_UNSEEN, wake_unseen, "threads that ran again although nothing was seen to wake them") \
-	X(STACK_BOUNDS, stack_bounds, "frames entered while the stack's bounds were not known")    \
-	X(SITE_UNKNOWN, site_unknown, "probe hits whose place was not in the table of sites")
+	X(STACK_BOUNDS, stack_bounds, "frames entered while the stack's bounds were not known")
 
 enum wire_loss {
 #define X(id, name, meaning) LOSS_##id,
@@ -261,15 +256,13 @@ struct wire_config {
 	__u32 ring_sz;
 	__u8 follow_forks;
 	__u8 has_task_storage;
-	__u8 has_attach_cookie;
 	__u8 has_switch_state; /* sched_switch tells prev_state as its fourth argument */
 	__u8 has_task_pt_regs; /* bpf_task_pt_regs() */
-	__u8 has_find_vma;
-	__u8 preempt_count_var; /* enum wire_preempt_var */
 	__u8 hw_mask;	 /* bit i: hardware counter i is read */
-	__u8 pad[4];
+	__u8 pad[7];
 };
 
+/* Where the kernel keeps its preemption count (bpf/compat.bpf.h). */
 enum wire_preempt_var {
 	PREEMPT_UNKNOWN,
 	PREEMPT_OWN_VAR, /* per-CPU __preempt_count */
@@ -279,7 +272,7 @@ enum wire_preempt_var {
 _Static_assert(COUNTER_CNT <= 64, "a slice's presence bitmap is 64 bits");
 _Static_assert(sizeof(struct wire_hdr) == 16, "wire_hdr");
 _Static_assert(sizeof(struct wire_spawn) == 88, "wire_spawn");
-_Static_assert(sizeof(struct wire_end) == 32, "wire_end");
+_Static_assert(sizeof(struct wire_end) == 40, "wire_end");
 _Static_assert(sizeof(struct wire_slice) == 56, "wire_slice");
 _Static_assert(sizeof(struct wire_rename) == 40, "wire_rename");
 _Static_assert(sizeof(struct wire_latency) == 24 + 4 * LATENCY_BUCKETS, "wire_latency");
@@ -288,7 +281,6 @@ _Static_assert(sizeof(struct wire_exec) == 40, "wire_exec");
 _Static_assert(sizeof(struct wire_edge_key) == 16, "wire_edge_key");
 _Static_assert(sizeof(struct wire_edge) == 24, "wire_edge");
 _Static_assert(sizeof(struct wire_native_key) == 16, "wire_native_key");
-_Static_assert(sizeof(struct wire_site_key) == 16, "wire_site_key");
 _Static_assert(sizeof(struct wire_config) == 32, "wire_config");
 
 #endif

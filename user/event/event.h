@@ -18,7 +18,7 @@ struct event_slice {
 	int64_t c[COUNTER_CNT]; /* cumulative since enter_ns; absent ones are 0 */
 	uint32_t tid;
 	uint16_t cpu;
-	uint16_t flush;
+	uint32_t flush;
 	uint8_t flags;
 	uint8_t depth;
 	uint8_t running;

@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What all programs share: the maps, the target filter, the state of a thread, the ring and its
+ * losses. No program lives here.
+ */
+#include "core.bpf.h"
+#include "compat.bpf.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+const volatile struct wire_config cfg = {};
+const volatile bool guard_never = false;
+
+volatile __u32 armed; /* enum wire_armed */
+volatile __u64 armed_ns;
+volatile __u64 stop_ns;
+
+struct guard_map guard_programs SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 16 << 20); /* --ring */
+} ring SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, LOSS_CNT);
+	__type(key, u32);
+	__type(value, u64);
+} losses SEC(".maps");
+
+/* The processes that are recorded; only asked when there may be several. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, u32);
+	__type(value, u32);
+} targets SEC(".maps");
+
+/* Thread states: in the task's own storage, or (5.10) in a table by tid. */
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct thread_state);
+} thread_storage SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, u32);
+	__type(value, struct thread_state);
+} thread_table SEC(".maps");
+
+/* A state is filled in here and published whole; its frames are never touched, so they stay 0. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SCRATCH_CNT);
+	__type(key, u32);
+	__type(value, struct thread_state);
+} thread_scratch SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 32768);
+	__type(key, struct wire_edge_key);
+	__type(value, struct wire_edge);
+} edges SEC(".maps");
+
+/* Hardware counters: one array of per-CPU events for each. */
+#define HW_MAP(name)                                                                               \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);                                       \
+		__uint(max_entries, 1);                                                            \
+		__uint(key_size, sizeof(u32));                                                     \
+		__uint(value_size, sizeof(u32));                                                   \
+	} name SEC(".maps")
+HW_MAP(hw_events_0);
+HW_MAP(hw_events_1);
+HW_MAP(hw_events_2);
+HW_MAP(hw_events_3);
+
+__hidden void count_loss(u32 loss)
+{
+	u64 *cnt = bpf_map_lookup_elem(&losses, &loss);
+
+	if (cnt)
+		__sync_fetch_and_add(cnt, 1); /* atomic: a program may be preempted by another */
+}
+
+__hidden bool is_target(u32 tgid)
+{
+	if (cfg.single_tgid)
+		return tgid == cfg.single_tgid;
+	return bpf_map_lookup_elem(&targets, &tgid) != NULL;
+}
+
+__hidden bool target_add(u32 tgid)
+{
+	u32 one = 1;
+
+	if (!bpf_map_update_elem(&targets, &tgid, &one, BPF_ANY))
+		return true;
+	count_loss(LOSS_TARGETS_FULL);
+	return false;
+}
+
+__hidden struct thread_state *thread_of(struct task_struct *task)
+{
+	u32 tid;
+
+	if (cfg.has_task_storage)
+		return bpf_task_storage_get(&thread_storage, task, NULL, 0);
+	tid = BPF_CORE_READ(task, pid);
+	return bpf_map_lookup_elem(&thread_table, &tid);
+}
+
+/*
+ * Makes the state of a thread that has none. Never called with a runqueue locked: making task
+ * storage allocates. Task ids: tid << 32 | sequence, and the sequence begins at the time in units
+ * of 1024 ns, so that a reused tid never repeats an id.
+ */
+__hidden struct thread_state *thread_new(struct task_struct *task, u64 now, u32 slot)
+{
+	struct thread_state *state = bpf_map_lookup_elem(&thread_scratch, &slot);
+	u32 tid = BPF_CORE_READ(task, pid);
+
+	if (!state)
+		return NULL;
+	state->tid = tid;
+	state->seq = (u32)(now >> 10) + 1;
+	state->mark_ns = now;
+	kernel_counts_read(&state->mark, task);
+	state->in_ns = now;
+	state->in_exec_ns = BPF_CORE_READ(task, se.sum_exec_runtime);
+	state->out_ns = now;
+	state->out_cause = CAUSE_OTHER;
+	state->running = 0;
+	state->in_is_guess = 1;
+	state->base_utime = BPF_CORE_READ(task, utime);
+	state->base_stime = BPF_CORE_READ(task, stime);
+	state->frames[0].task = (u64)tid << 32 | (u32)(now >> 10);
+	state->frames[0].enter_ns = now;
+	state->frames[0].flushed_ns = now;
+	return state;
+}
+
+/* Publishes what thread_new() filled in; false when another context was faster or no room is. */
+static __always_inline bool publish(struct task_struct *task, struct thread_state *state)
+{
+	u32 tid = state->tid;
+
+	if (cfg.has_task_storage)
+		return bpf_task_storage_get(&thread_storage, task, state,
+					    BPF_LOCAL_STORAGE_GET_F_CREATE) != NULL;
+	return bpf_map_update_elem(&thread_table, &tid, state, BPF_NOEXIST) == 0;
+}
+
+__hidden bool thread_publish(struct task_struct *task, struct thread_state *state)
+{
+	if (publish(task, state))
+		return true;
+	count_loss(LOSS_THREAD_STATE);
+	return false;
+}
+
+/* Task storage ends with the task; the table needs to be told. */
+__hidden void thread_forget(struct task_struct *task)
+{
+	u32 tid;
+
+	if (cfg.has_task_storage)
+		return;
+	tid = BPF_CORE_READ(task, pid);
+	bpf_map_delete_elem(&thread_table, &tid);
+}
+
+/* An exec by a thread that is not the leader takes the leader's tid over. */
+__hidden void thread_move(u32 from_tid, u32 to_tid)
+{
+	struct thread_state *state;
+
+	if (cfg.has_task_storage || from_tid == to_tid)
+		return;
+	state = bpf_map_lookup_elem(&thread_table, &from_tid);
+	if (!state)
+		return;
+	bpf_map_update_elem(&thread_table, &to_tid, state, BPF_ANY);
+	bpf_map_delete_elem(&thread_table, &from_tid);
+}
+
+__hidden void edge_add(u64 from, u64 to, u64 delay_ns)
+{
+	struct wire_edge_key key = {.from = from, .to = to};
+	struct wire_edge fresh = {.cnt = 1, .delay_ns = delay_ns, .max_ns = delay_ns};
+	struct wire_edge *edge = bpf_map_lookup_elem(&edges, &key);
+
+	/* An edge is written by the task that was woken only, and that is in one place at a time. */
+	if (edge) {
+		edge->cnt++;
+		edge->delay_ns += delay_ns;
+		if (delay_ns > edge->max_ns)
+			edge->max_ns = delay_ns;
+	} else if (bpf_map_update_elem(&edges, &key, &fresh, BPF_ANY)) {
+		count_loss(LOSS_EDGES_FULL);
+	}
+}
+
+#define READ_HW(i)                                                                                 \
+	do {                                                                                       \
+		struct bpf_perf_event_value val = {};                                              \
+		if (cfg.hw_mask & (1 << (i)) &&                                                    \
+		    !bpf_perf_event_read_value(&hw_events_##i, BPF_F_CURRENT_CPU, &val,            \
+					       sizeof(val)))                                       \
+			hw[i] = val.counter;                                                       \
+	} while (0)
+
+__hidden void read_hw(u64 *hw)
+{
+	READ_HW(0);
+	READ_HW(1);
+	READ_HW(2);
+	READ_HW(3);
+}
+
+/* Wakes the consumer only when there is much to read: it also looks by itself, on a clock. */
+static __always_inline u64 ring_flags(void)
+{
+	if (bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) >= cfg.wakeup_bytes)
+		return BPF_RB_FORCE_WAKEUP;
+	return BPF_RB_NO_WAKEUP;
+}
+
+static __always_inline void *reserve(u64 sz)
+{
+	void *record = bpf_ringbuf_reserve(&ring, sz, 0);
+
+	/* The kernel says only no. There was room: somebody else held the ring's lock. */
+	if (!record)
+		count_loss(bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) + sz + 8 < cfg.ring_sz ?
+				   LOSS_RING_BUSY :
+				   LOSS_RING_FULL);
+	return record;
+}
+
+static __always_inline void fill_hdr(struct wire_hdr *hdr, u32 kind, u32 sz, u32 tgid, u64 ns)
+{
+	hdr->kind = kind;
+	hdr->sz = sz;
+	hdr->tgid = tgid;
+	hdr->ns = ns;
+}
+
+__hidden void emit_spawn(struct thread_state *thread, struct task_struct *task, u64 parent,
+			 u64 start_ns, u32 flags)
+{
+	struct wire_spawn *spawn = reserve(sizeof(*spawn));
+
+	if (!spawn)
+		return;
+	__builtin_memset(spawn, 0, sizeof(*spawn));
+	fill_hdr(&spawn->hdr, WIRE_SPAWN, sizeof(*spawn), BPF_CORE_READ(task, tgid),
+		 bpf_ktime_get_ns());
+	spawn->task = thread->frames[0].task;
+	spawn->parent = parent;
+	spawn->native = thread->tid;
+	spawn->start_ns = start_ns;
+	spawn->tid = thread->tid;
+	spawn->runtime = RUNTIME_THREAD;
+	spawn->flags = flags;
+	BPF_CORE_READ_STR_INTO(&spawn->comm, task, comm);
+	bpf_ringbuf_submit(spawn, ring_flags());
+}
+
+__hidden void emit_task(struct wire_native_key *key, struct birth *birth)
+{
+	struct wire_spawn *spawn = reserve(sizeof(*spawn));
+
+	if (!spawn)
+		return;
+	__builtin_memset(spawn, 0, sizeof(*spawn));
+	fill_hdr(&spawn->hdr, WIRE_SPAWN, sizeof(*spawn), key->tgid, bpf_ktime_get_ns());
+	spawn->task = birth->task;
+	spawn->parent = birth->parent;
+	spawn->native = key->native;
+	spawn->type_key = birth->type_key;
+	spawn->start_ns = spawn->hdr.ns;
+	spawn->site = birth->site;
+	spawn->tid = (u32)bpf_get_current_pid_tgid();
+	spawn->runtime = key->runtime;
+	spawn->flags = birth->flags;
+	bpf_ringbuf_submit(spawn, ring_flags());
+}
+
+/* `wakes`: received << 32 | by itself, since it last ran. */
+__hidden void emit_end(u32 tgid, u64 now, u64 task, u32 state, u64 wakes)
+{
+	struct wire_end *end = reserve(sizeof(*end));
+
+	if (!end)
+		return;
+	__builtin_memset(end, 0, sizeof(*end));
+	fill_hdr(&end->hdr, WIRE_END, sizeof(*end), tgid, now);
+	end->task = task;
+	end->wakes_received = wakes >> 32;
+	end->wakes_self = (u32)wakes;
+	end->state = state;
+	bpf_ringbuf_submit(end, ring_flags());
+}
+
+__hidden void emit_latency(struct thread_state *thread, u32 tgid, u64 now)
+{
+	struct wire_latency *latency = reserve(sizeof(*latency));
+
+	if (!latency)
+		return;
+	fill_hdr(&latency->hdr, WIRE_LATENCY, sizeof(*latency), tgid, now);
+	latency->task = thread->frames[0].task;
+	__builtin_memcpy(latency->buckets, thread->latency, sizeof(latency->buckets));
+	bpf_ringbuf_submit(latency, ring_flags());
+}
+
+__hidden void emit_rename(u32 tgid, u64 task, const char *comm)
+{
+	struct wire_rename *rename = reserve(sizeof(*rename));
+
+	if (!rename)
+		return;
+	__builtin_memset(rename, 0, sizeof(*rename));
+	fill_hdr(&rename->hdr, WIRE_RENAME, sizeof(*rename), tgid, bpf_ktime_get_ns());
+	rename->task = task;
+	bpf_probe_read_kernel_str(rename->comm, sizeof(rename->comm), comm);
+	bpf_ringbuf_submit(rename, ring_flags());
+}
+
+__hidden void emit_fork(u32 tgid, u32 child, u32 followed)
+{
+	struct wire_fork *fork = reserve(sizeof(*fork));
+
+	if (!fork)
+		return;
+	fill_hdr(&fork->hdr, WIRE_FORK, sizeof(*fork), tgid, bpf_ktime_get_ns());
+	fork->child_tgid = child;
+	fork->followed = followed;
+	bpf_ringbuf_submit(fork, BPF_RB_FORCE_WAKEUP); /* probes must follow quickly */
+}
+
+__hidden void emit_exec(struct task_struct *task, u32 tid, u32 old_tid)
+{
+	struct wire_exec *exec = reserve(sizeof(*exec));
+
+	if (!exec)
+		return;
+	__builtin_memset(exec, 0, sizeof(*exec));
+	fill_hdr(&exec->hdr, WIRE_EXEC, sizeof(*exec), BPF_CORE_READ(task, tgid),
+		 bpf_ktime_get_ns());
+	exec->tid = tid;
+	exec->old_tid = old_tid;
+	BPF_CORE_READ_STR_INTO(&exec->comm, task, comm);
+	bpf_ringbuf_submit(exec, BPF_RB_FORCE_WAKEUP);
+}
+
+/*
+ * Which counters a slice carries. Picking exactly the non-zero ones is more than the verifier wants
+ * to follow, so there are three shapes, and the smallest that loses nothing is taken: most slices
+ * of an async task ran undisturbed from ENTER to LEAVE.
+ */
+#define BIT(counter) (1ULL << COUNTER_##counter)
+#define SHAPE_SMALL  (BIT(ON_CPU) | BIT(PROBE_HITS))
+#define SHAPE_MEDIUM                                                                               \
+	(SHAPE_SMALL | BIT(RUNQUEUE) | BIT(CHILD_WALL) | BIT(SWITCH_VOLUNTARY) |                   \
+	 BIT(SWITCH_INVOLUNTARY) | BIT(FAULT_MINOR) | BIT(WAKE_RECEIVED) | BIT(WAKE_SELF) |        \
+	 BIT(WAKE_SENT) | BIT(WAKE_LATENCY) | BIT(WAKE_LATENCY_MAX) | BIT(CPUS))
+#define SHAPE_FULL ((1ULL << COUNTER_CNT) - 1)
+
+#define EMIT_SHAPE(shape)                                                                          \
+	do {                                                                                       \
+		struct {                                                                           \
+			struct wire_slice slice;                                                   \
+			u64 vals[__builtin_popcountll(shape)];                                     \
+		} *record = reserve(sizeof(*record));                                              \
+		u32 cnt = 0;                                                                       \
+		if (!record)                                                                       \
+			return;                                                                    \
+		record->slice = slice;                                                             \
+		record->slice.hdr.sz = sizeof(*record);                                            \
+		record->slice.present = (shape);                                                   \
+		_Pragma("unroll") for (int i = 0; i < COUNTER_CNT; i++) if ((shape) >> i & 1)      \
+			record->vals[cnt++] = counters[i];                                         \
+		bpf_ringbuf_submit(record, ring_flags());                                          \
+	} while (0)
+
+/* What is still running belongs to the innermost frame, and is not written back. */
+static __always_inline void add_running(u64 *counters, struct thread_state *thread,
+					struct task_struct *task, struct flush *flush)
+{
+	struct kernel_counts counts;
+
+	counters[COUNTER_ON_CPU] += flush->on_cpu_ns;
+	kernel_counts_read(&counts, task);
+	counters[COUNTER_SWITCH_VOLUNTARY] += counts.nvcsw - thread->mark.nvcsw;
+	counters[COUNTER_SWITCH_INVOLUNTARY] += counts.nivcsw - thread->mark.nivcsw;
+	counters[COUNTER_FAULT_MINOR] += counts.min_flt - thread->mark.min_flt;
+	counters[COUNTER_FAULT_MAJOR] += counts.maj_flt - thread->mark.maj_flt;
+}
+
+__hidden void emit_slice(struct thread_state *thread, struct task_struct *task, u32 idx,
+			 struct flush *flush)
+{
+	struct wire_slice slice = {.hdr.kind = WIRE_SLICE, .hdr.ns = flush->now};
+	u64 counters[COUNTER_CNT];
+	u64 beyond_small = 0, beyond_medium = 0;
+	struct frame *frame;
+
+	if (idx > FRAME_DEPTH)
+		return;
+	frame = &thread->frames[idx];
+#pragma unroll
+	for (int i = 0; i < COUNTER_CNT; i++)
+		counters[i] = frame->c[i];
+	counters[COUNTER_ON_CPU] += frame->split.on_cpu_ns;
+#pragma unroll
+	for (int i = 0; i < HW_CNT; i++)
+		counters[COUNTER_HW_CYCLES + i] += frame->split.hw[i];
+	if (idx == thread->depth)
+		add_running(counters, thread, task, flush);
+	if (idx == 0) {
+		counters[COUNTER_TICKS_USER] = BPF_CORE_READ(task, utime) - thread->base_utime;
+		counters[COUNTER_TICKS_KERNEL] = BPF_CORE_READ(task, stime) - thread->base_stime;
+	}
+#pragma unroll
+	for (int i = 0; i < COUNTER_CNT; i++) {
+		if (!(SHAPE_SMALL >> i & 1))
+			beyond_small |= counters[i];
+		if (!(SHAPE_MEDIUM >> i & 1))
+			beyond_medium |= counters[i];
+	}
+	slice.hdr.tgid = BPF_CORE_READ(task, tgid);
+	slice.task = frame->task;
+	slice.enter_ns = frame->enter_ns;
+	slice.tid = thread->tid;
+	slice.cpu = bpf_get_smp_processor_id();
+	slice.flush = frame->flush_cnt;
+	slice.flags = flush->flags;
+	slice.depth = idx;
+	slice.running = thread->running;
+	/* a record that is lost leaves a gap in the numbers */
+	frame->flushed_ns = flush->now;
+	frame->flush_cnt++;
+	if (!beyond_small)
+		EMIT_SHAPE(SHAPE_SMALL);
+	else if (!beyond_medium)
+		EMIT_SHAPE(SHAPE_MEDIUM);
+	else
+		EMIT_SHAPE(SHAPE_FULL);
+}
+
+__hidden void emit_frames(struct thread_state *thread, struct task_struct *task,
+			  struct flush *flush)
+{
+	u32 depth = thread->depth, flags = flush->flags;
+
+	for (u32 i = 0; i <= FRAME_DEPTH; i++) {
+		u32 idx = FRAME_DEPTH - i;
+
+		if (idx > depth)
+			continue;
+		if (idx && flags & SLICE_FORCED)
+			count_loss(LOSS_FRAME_FORCED);
+		/* the thread itself ends as it should, whatever is above it did not */
+		flush->flags = idx ? flags : flags & ~SLICE_FORCED;
+		emit_slice(thread, task, idx, flush);
+	}
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The state of a traced thread and the verbs that every runtime's programs speak. Implemented in
+ * core.bpf.c; included by every .bpf.c.
+ *
+ * Who may write what (DESIGN.md, "Who may write"): each field of the thread state names its one
+ * writing context. Reading from anywhere is fine; nobody resets a counter, because slices carry
+ * cumulative values.
+ */
+#ifndef CORE_BPF_H
+#define CORE_BPF_H
+
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include <bpf/bpf_core_read.h>
+
+#include "wire.h"
+
+#define FRAME_DEPTH 16
+
+/* What the thread's own probes charged, at the borders between frames. Writer: own context. */
+struct frame_split {
+	u64 on_cpu_ns; /* wall time on the CPU, by the clock */
+	u64 hw[HW_CNT];
+};
+
+struct frame {
+	u64 task;
+	u64 enter_ns;
+	u64 sp;	       /* of the probe that entered it */
+	u64 native;    /* the runtime's own id */
+	u64 flushed_ns; /* the last PARTIAL; writer: sched_switch, sampler (never at once) */
+	u32 flush_cnt;
+	u32 runtime;
+	/*
+	 * Written by sched_switch: ON_CPU and HW (what splits did not explain), RUNQUEUE, BLOCKED,
+	 * IDLE, CPUS and, in the base frame, WAKE_RECEIVED, WAKE_LATENCY. Written by the thread's
+	 * own context: all others.
+	 */
+	u64 c[COUNTER_CNT];
+	struct frame_split split;
+};
+
+/* Kernel counters of the thread that are exact at any time: a frame owns the difference. */
+struct kernel_counts {
+	u64 nvcsw, nivcsw, min_flt, maj_flt;
+};
+
+struct thread_state {
+	/* own context */
+	u32 depth; /* index of the innermost frame; 0 = the thread itself */
+	u32 deeper; /* ENTERs beyond FRAME_DEPTH, only counted */
+	u32 seq;    /* next task sequence */
+	u32 tid;
+	u32 found; /* find_frame()'s answer on its way through memory */
+	u32 pad0;
+	u64 mark_ns; /* the last border between frames */
+	u64 split_ns; /* sum of all frames' split.on_cpu_ns */
+	u64 split_hw[HW_CNT];
+	u64 mark_hw[HW_CNT];
+	struct kernel_counts mark;
+	/* sched_switch */
+	u64 in_ns; /* came on the CPU */
+	u64 in_exec_ns;
+	u64 in_hw[HW_CNT];
+	u64 split_ns_seen;
+	u64 split_hw_seen[HW_CNT];
+	u64 out_ns; /* left the CPU */
+	u32 out_cause; /* enum wire_cause */
+	u8 running;
+	u8 in_is_guess; /* met while running: in_exec_ns is up to a tick old */
+	u8 pad[2];
+	/* remote: whoever wakes it */
+	u64 wake_ns;
+	u64 waker;
+	/* sampler: the bounds of the stack that it last saw the thread on; 0 = not known yet */
+	u64 stack_lo, stack_hi;
+	/* set once, by the maker */
+	u64 base_utime, base_stime;
+	u32 latency[LATENCY_BUCKETS]; /* sched_switch */
+	struct frame frames[FRAME_DEPTH + 1];
+};
+
+/* A flush of frames: when and why; and what the innermost one has been running since the last
+ * switch, which is not written to it. */
+struct flush {
+	u64 now;
+	u64 on_cpu_ns;
+	u32 flags; /* SLICE_* */
+	u32 pad;
+};
+
+/* A task of a runtime above threads that begins. */
+struct birth {
+	u64 task;
+	u64 parent;
+	u64 type_key;
+	u32 site;
+	u32 flags; /* SPAWN_* */
+};
+
+extern const volatile struct wire_config cfg;
+extern volatile __u32 armed;
+extern volatile __u64 armed_ns;
+extern volatile __u64 stop_ns;
+
+/* core.bpf.c */
+__hidden bool is_target(u32 tgid);
+__hidden bool target_add(u32 tgid);
+__hidden void count_loss(u32 loss);
+__hidden struct thread_state *thread_of(struct task_struct *task);
+/* Fills in a state in a scratch slot; the caller corrects it, then publishes it. */
+__hidden struct thread_state *thread_new(struct task_struct *task, u64 now, u32 scratch_slot);
+__hidden bool thread_publish(struct task_struct *task, struct thread_state *state);
+__hidden void thread_forget(struct task_struct *task);
+__hidden void thread_move(u32 from_tid, u32 to_tid);
+/* Writes a SLICE of frame `idx` (0 = the thread itself). */
+__hidden void emit_slice(struct thread_state *thread, struct task_struct *task, u32 idx,
+			 struct flush *flush);
+__hidden void emit_spawn(struct thread_state *thread, struct task_struct *task, u64 parent, u64 start_ns,
+		u32 flags);
+__hidden void emit_task(struct wire_native_key *key, struct birth *birth);
+__hidden void emit_end(u32 tgid, u64 now, u64 task, u32 state, u64 wakes);
+__hidden void emit_rename(u32 tgid, u64 task, const char *comm);
+__hidden void emit_fork(u32 tgid, u32 child, u32 followed);
+__hidden void emit_exec(struct task_struct *task, u32 tid, u32 old_tid);
+__hidden void emit_latency(struct thread_state *thread, u32 tgid, u64 now);
+/* Finishes all frames of a thread, innermost first; at the end of the thread or the recording. */
+__hidden void emit_frames(struct thread_state *thread, struct task_struct *task,
+			  struct flush *flush);
+__hidden void edge_add(u64 from, u64 to, u64 delay_ns);
+__hidden void read_hw(u64 *hw);
+
+/* verbs.bpf.c: what the programs of all runtimes above threads say. `native` is the runtime's own
+ * id, `type_key` what its adapter turns into a class name. */
+__hidden void verb_spawn(u32 runtime, u64 native, u64 type_key, u32 site);
+__hidden void verb_enter(u32 runtime, u64 native, u32 site, u64 sp);
+__hidden void verb_leave(u32 runtime, u64 native);
+__hidden void verb_wake(u32 runtime, u64 native);
+__hidden void verb_end(u32 runtime, u64 native, u32 state);
+
+/* Scratch slots for making a thread's state: one per context that makes one. */
+enum scratch_slot {
+	SCRATCH_FORK,
+	SCRATCH_SEED,
+	SCRATCH_CNT
+};
+
+static __always_inline struct task_struct *current_task(void)
+{
+	if (cfg.has_task_storage)
+		return bpf_get_current_task_btf();
+	return (struct task_struct *)bpf_get_current_task();
+}
+
+static __always_inline void kernel_counts_read(struct kernel_counts *counts,
+					       struct task_struct *task)
+{
+	counts->nvcsw = BPF_CORE_READ(task, nvcsw);
+	counts->nivcsw = BPF_CORE_READ(task, nivcsw);
+	counts->min_flt = BPF_CORE_READ(task, min_flt);
+	counts->maj_flt = BPF_CORE_READ(task, maj_flt);
+}
+
+static __always_inline struct frame *innermost(struct thread_state *thread)
+{
+	u32 depth = thread->depth;
+
+	return &thread->frames[depth > FRAME_DEPTH ? FRAME_DEPTH : depth];
+}
+
+/*
+ * The private-stack guard (facts/stacks.md, finding A). Preemptible kernels since 6.13 give
+ * kprobe-type programs a per-CPU stack, but uprobes can be preempted: the kernel oopses. A program
+ * that may tail-call gets no such stack, so every uprobe-type program begins with a tail call that
+ * is never taken. One array serves, because all uprobe-type programs of a load share one attach
+ * type (live/object.c).
+ */
+#define UPROBE_GUARD(ctx)                                                                          \
+	do {                                                                                       \
+		if (guard_never)                                                                   \
+			bpf_tail_call(ctx, &guard_programs, 0);                                    \
+	} while (0)
+
+extern const volatile bool guard_never;
+struct guard_map {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(u32));
+	__uint(value_size, sizeof(u32));
+};
+extern struct guard_map guard_programs SEC(".maps");
+
+#endif

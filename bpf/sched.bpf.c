@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The scheduler's view: on the CPU, waiting for one, or blocked and why; who woke whom; threads and
+ * processes that begin, rename themselves, exec and end.
+ */
+#include "core.bpf.h"
+#include "compat.bpf.h"
+#include "wait.bpf.h"
+
+#define TASK_RUNNING 0
+#define TASK_DEAD    0x80
+
+static __always_inline void charge_hw(struct thread_state *thread, struct frame *frame)
+{
+	u64 hw[HW_CNT] = {};
+
+	if (!cfg.hw_mask)
+		return;
+	read_hw(hw);
+	for (int i = 0; i < HW_CNT; i++) {
+		u64 split = thread->split_hw[i] - thread->split_hw_seen[i];
+
+		/* what probes have not charged to frames already, as with time below */
+		frame->c[COUNTER_HW_CYCLES + i] += hw[i] - thread->in_hw[i] - split;
+		thread->split_hw_seen[i] = thread->split_hw[i];
+	}
+}
+
+/* The on-CPU time since it came in, less what its probes have charged to frames by the clock. The
+ * kernel's own account decides; the rest may be negative, and a slice carries the sum. */
+static __always_inline void charge_cpu(struct thread_state *thread, struct task_struct *task,
+				       struct frame *frame, u64 now)
+{
+	u64 exec = BPF_CORE_READ(task, se.sum_exec_runtime);
+	u64 ran = exec - thread->in_exec_ns, wall = now - thread->in_ns;
+
+	/* met while running: its account may be a tick old, the clock is the better one */
+	if (thread->in_is_guess && ran > wall)
+		ran = wall;
+	thread->in_is_guess = 0;
+	frame->c[COUNTER_ON_CPU] += ran - (thread->split_ns - thread->split_ns_seen);
+	thread->split_ns_seen = thread->split_ns;
+}
+
+static __always_inline void finish_thread(struct thread_state *thread, struct task_struct *task,
+					  u64 now)
+{
+	struct flush flush = {.now = now, .flags = SLICE_FORCED};
+	u32 tgid = BPF_CORE_READ(task, tgid);
+
+	emit_frames(thread, task, &flush);
+	emit_latency(thread, tgid, now);
+	emit_end(tgid, now, thread->frames[0].task, STATE_COMPLETED, 0);
+	thread_forget(task);
+}
+
+static __always_inline void switch_out(struct task_struct *task, bool preempt, u64 state)
+{
+	struct thread_state *thread = thread_of(task);
+	u64 now = bpf_ktime_get_ns();
+	struct frame *frame;
+
+	if (!thread)
+		return;
+	frame = innermost(thread);
+	charge_cpu(thread, task, frame, now);
+	charge_hw(thread, frame);
+	thread->running = 0;
+	thread->out_ns = now;
+	if (state & TASK_DEAD) {
+		finish_thread(thread, task, now);
+		return;
+	}
+	thread->out_cause = preempt || state == TASK_RUNNING ? CAUSE_RUNQUEUE :
+							       cause_of_wait(task, READ_CURRENT);
+	if (now - frame->flushed_ns > cfg.flush_ns) {
+		struct flush flush = {.now = now, .flags = SLICE_PARTIAL};
+
+		emit_slice(thread, task, thread->depth, &flush);
+	}
+}
+
+static __always_inline u32 log2_u64(u64 val)
+{
+	u32 log = 0;
+
+#pragma unroll
+	for (int shift = 32; shift; shift >>= 1) {
+		if (val >> shift) {
+			val >>= shift;
+			log += shift;
+		}
+	}
+	return log;
+}
+
+static __always_inline void count_latency(struct thread_state *thread, u64 latency)
+{
+	struct frame *base = &thread->frames[0];
+	u32 log, idx = 0;
+
+	base->c[COUNTER_WAKE_RECEIVED]++;
+	base->c[COUNTER_WAKE_LATENCY] += latency;
+	if (latency > base->c[COUNTER_WAKE_LATENCY_MAX])
+		base->c[COUNTER_WAKE_LATENCY_MAX] = latency;
+	log = log2_u64(latency);
+	if (log >= LATENCY_MIN_LOG2)
+		idx = (log - LATENCY_MIN_LOG2) * 2 + (latency >> (log - 1) & 1);
+	if (idx >= LATENCY_BUCKETS)
+		idx = LATENCY_BUCKETS - 1;
+	thread->latency[idx]++;
+}
+
+/* A blocked thread runs again: until it was woken it was blocked, from then on it waited for a
+ * CPU. A wake that came before it had left the CPU was one of the moment: it never blocked. */
+static __always_inline void charge_blocked(struct thread_state *thread, struct frame *frame, u64 now)
+{
+	u64 out = thread->out_ns, wake = thread->wake_ns;
+
+	if (!wake) {
+		count_loss(LOSS_WAKE_UNSEEN);
+		wake = now;
+	}
+	if (wake < out)
+		wake = out;
+	if (wake > now)
+		wake = now;
+	switch (thread->out_cause) {
+#define X(cause)                                                                                   \
+	case CAUSE_##cause:                                                                        \
+		frame->c[CAUSE_##cause] += wake - out;                                             \
+		break;
+		X(DISK)
+		X(NET)
+		X(LOCK)
+		X(TIMER)
+		X(IDLE)
+#undef X
+	default:
+		frame->c[CAUSE_OTHER] += wake - out;
+	}
+	frame->c[COUNTER_RUNQUEUE] += now - wake;
+	count_latency(thread, now - wake);
+	edge_add(thread->waker, thread->frames[0].task, now - wake);
+}
+
+static __always_inline void switch_in(struct task_struct *task)
+{
+	struct thread_state *thread = thread_of(task);
+	u64 now = bpf_ktime_get_ns();
+	struct frame *frame;
+	u32 cpu = bpf_get_smp_processor_id();
+
+	if (!thread)
+		return;
+	frame = innermost(thread);
+	if (thread->running)
+		frame->c[COUNTER_BLOCKED_OTHER] += now - thread->in_ns; /* seeded while it left */
+	else if (thread->out_cause == CAUSE_RUNQUEUE)
+		frame->c[COUNTER_RUNQUEUE] += now - thread->out_ns;
+	else
+		charge_blocked(thread, frame, now);
+	thread->waker = 0;
+	thread->running = 1;
+	thread->in_is_guess = 0;
+	thread->in_ns = now;
+	thread->in_exec_ns = BPF_CORE_READ(task, se.sum_exec_runtime);
+	if (cfg.hw_mask)
+		read_hw(thread->in_hw);
+	frame->c[COUNTER_CPUS] |= cpu < 64 ? 1ULL << cpu : 0;
+	if (now - frame->flushed_ns > cfg.flush_ns) {
+		struct flush flush = {.now = now, .flags = SLICE_PARTIAL};
+
+		emit_slice(thread, task, thread->depth, &flush);
+	}
+}
+
+SEC("tp_btf/sched_switch")
+int sched_switch(u64 *ctx)
+{
+	struct task_struct *prev = (struct task_struct *)ctx[1];
+	struct task_struct *next = (struct task_struct *)ctx[2];
+
+	if (!armed)
+		return 0;
+	if (is_target(prev->tgid))
+		switch_out(prev, ctx[0], cfg.has_switch_state ? (u32)ctx[3] : task_state(prev));
+	if (is_target(next->tgid))
+		switch_in(next);
+	return 0;
+}
+
+/* Fires where the waker runs: the place that knows who it was. */
+static __always_inline int waking(struct task_struct *task, enum wire_preempt_var var)
+{
+	struct task_struct *current;
+	struct thread_state *thread;
+
+	if (!armed || !is_target(task->tgid))
+		return 0;
+	thread = thread_of(task);
+	if (!thread)
+		return 0;
+	thread->waker = 0;
+	current = current_task();
+	if (is_target(bpf_get_current_pid_tgid() >> 32) && !in_interrupt(current, var)) {
+		struct thread_state *own = thread_of(current);
+
+		if (own && own != thread) {
+			struct frame *frame = innermost(own);
+
+			thread->waker = frame->task;
+			frame->c[COUNTER_WAKE_SENT]++;
+		}
+	}
+	thread->wake_ns = bpf_ktime_get_ns();
+	return 0;
+}
+
+SEC("?tp_btf/sched_waking")
+int BPF_PROG(sched_waking, struct task_struct *task)
+{
+	return waking(task, PREEMPT_OWN_VAR);
+}
+
+SEC("?tp_btf/sched_waking")
+int BPF_PROG(sched_waking_pcpu_hot, struct task_struct *task)
+{
+	return waking(task, PREEMPT_PCPU_HOT);
+}
+
+SEC("?tp_btf/sched_waking")
+int BPF_PROG(sched_waking_by_regs, struct task_struct *task)
+{
+	return waking(task, PREEMPT_UNKNOWN);
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(sched_process_fork, struct task_struct *parent, struct task_struct *child)
+{
+	struct thread_state *state, *maker;
+	u32 tgid = child->tgid;
+	u64 now, maker_task;
+
+	if (!armed || !is_target(parent->tgid))
+		return 0;
+	if (tgid != (u32)parent->tgid) {
+		bool followed = cfg.follow_forks && target_add(tgid);
+
+		emit_fork(parent->tgid, tgid, followed);
+		if (!followed)
+			return 0;
+	}
+	now = bpf_ktime_get_ns();
+	state = thread_new(child, now, SCRATCH_FORK);
+	if (!state)
+		return 0;
+	/* it waits for its first turn from now on */
+	state->out_cause = CAUSE_RUNQUEUE;
+	state->in_is_guess = 0;
+	if (!thread_publish(child, state))
+		return 0;
+	maker = thread_of(parent);
+	maker_task = maker ? innermost(maker)->task : 0;
+	emit_spawn(state, child, maker_task, now, 0);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(sched_process_exec, struct task_struct *task, int old_pid, struct linux_binprm *binprm)
+{
+	struct thread_state *thread;
+
+	if (!armed || !is_target(task->tgid))
+		return 0;
+	thread_move(old_pid, task->pid);
+	thread = thread_of(task);
+	if (thread) {
+		struct flush flush = {.now = bpf_ktime_get_ns(), .flags = SLICE_FORCED};
+
+		/* the stack that held its frames is gone */
+		for (u32 i = 0; i < FRAME_DEPTH; i++) {
+			u32 idx = thread->depth;
+
+			if (!idx || idx > FRAME_DEPTH)
+				break;
+			*(volatile u32 *)&thread->depth = idx - 1;
+			emit_slice(thread, task, idx, &flush);
+		}
+		thread->deeper = 0;
+		thread->stack_lo = 0;
+		thread->stack_hi = 0;
+	}
+	emit_exec(task, task->pid, old_pid);
+	return 0;
+}
+
+SEC("tp_btf/task_rename")
+int BPF_PROG(task_rename, struct task_struct *task, const char *comm)
+{
+	struct thread_state *thread;
+
+	if (!armed || !is_target(task->tgid))
+		return 0;
+	thread = thread_of(task);
+	if (thread)
+		emit_rename(task->tgid, thread->frames[0].task, comm);
+	return 0;
+}

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The verbs of all runtimes above threads: SPAWN, ENTER, LEAVE, WAKE, END. They run in the context
+ * of the thread's own probes. A runtime's programs read its identities and call these.
+ */
+#include "core.bpf.h"
+
+/* A task that the runtime knows and that has not ended. */
+struct live_task {
+	u64 task;
+	u64 wake_ns; /* woken and not entered since; 0 = no */
+	u64 waker;
+	u32 wakes; /* since it was last entered */
+	u32 wakes_self;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 262144);
+	__type(key, struct wire_native_key);
+	__type(value, struct live_task);
+} live_tasks SEC(".maps");
+
+/* What each verb needs to know of where it runs. */
+struct here {
+	struct task_struct *task;
+	struct thread_state *thread;
+	u64 now;
+	u32 tgid;
+};
+
+static __always_inline bool find_here(struct here *here)
+{
+	if (armed != ARMED_ALL)
+		return false;
+	here->tgid = bpf_get_current_pid_tgid() >> 32;
+	if (!is_target(here->tgid))
+		return false;
+	here->task = current_task();
+	here->thread = thread_of(here->task);
+	if (!here->thread) {
+		count_loss(LOSS_THREAD_STATE);
+		return false;
+	}
+	here->now = bpf_ktime_get_ns();
+	return true;
+}
+
+static __always_inline u64 next_id(struct thread_state *thread)
+{
+	return (u64)thread->tid << 32 | thread->seq++;
+}
+
+/* Makes a task known; 0 when the table is full. */
+static __always_inline u64 task_new(struct here *here, struct wire_native_key *key, u64 type_key,
+				    u32 site, u32 flags)
+{
+	struct live_task fresh = {.task = next_id(here->thread)};
+	struct birth birth = {
+		.task = fresh.task,
+		.parent = flags & SPAWN_EXISTED ? 0 : innermost(here->thread)->task,
+		.type_key = type_key,
+		.site = site,
+		.flags = flags,
+	};
+
+	if (bpf_map_update_elem(&live_tasks, key, &fresh, BPF_ANY)) {
+		count_loss(LOSS_TASKS_FULL);
+		return 0;
+	}
+	emit_task(key, &birth);
+	return fresh.task;
+}
+
+/* What ran until now belongs to the innermost frame; a border is drawn behind it. */
+static __always_inline void border(struct here *here)
+{
+	struct thread_state *thread = here->thread;
+	struct frame *frame = innermost(thread);
+	bool switched = thread->in_ns > thread->mark_ns;
+	u64 since = switched ? thread->in_ns : thread->mark_ns;
+	struct kernel_counts counts;
+
+	if (here->now > since) {
+		frame->split.on_cpu_ns += here->now - since;
+		thread->split_ns += here->now - since;
+	}
+	thread->mark_ns = here->now;
+	kernel_counts_read(&counts, here->task);
+	frame->c[COUNTER_SWITCH_VOLUNTARY] += counts.nvcsw - thread->mark.nvcsw;
+	frame->c[COUNTER_SWITCH_INVOLUNTARY] += counts.nivcsw - thread->mark.nivcsw;
+	frame->c[COUNTER_FAULT_MINOR] += counts.min_flt - thread->mark.min_flt;
+	frame->c[COUNTER_FAULT_MAJOR] += counts.maj_flt - thread->mark.maj_flt;
+	thread->mark = counts;
+	frame->c[COUNTER_PROBE_HITS]++;
+	if (cfg.hw_mask) {
+		u64 hw[HW_CNT] = {};
+
+		read_hw(hw);
+		for (int i = 0; i < HW_CNT; i++) {
+			u64 from = switched ? thread->in_hw[i] : thread->mark_hw[i];
+
+			if (hw[i] > from) {
+				frame->split.hw[i] += hw[i] - from;
+				thread->split_hw[i] += hw[i] - from;
+			}
+			thread->mark_hw[i] = hw[i];
+		}
+	}
+}
+
+/* Closes the innermost frame. Depth goes first: from then on nobody else writes to the frame. */
+static __always_inline void pop(struct here *here, u32 flags)
+{
+	struct thread_state *thread = here->thread;
+	struct flush flush = {.now = here->now, .flags = flags};
+	u32 idx = thread->depth;
+
+	if (!idx || idx > FRAME_DEPTH)
+		return;
+	*(volatile u32 *)&thread->depth = idx - 1;
+	barrier();
+	thread->frames[idx - 1].c[COUNTER_CHILD_WALL] += here->now - thread->frames[idx].enter_ns;
+	if (flags & SLICE_FORCED)
+		count_loss(LOSS_FRAME_FORCED);
+	emit_slice(thread, here->task, idx, &flush);
+}
+
+/* The index of the frame in which a task is open on this thread, 0 when it is not. The answer goes
+ * through memory: the verifier would follow each of its values through all that comes after. */
+static __always_inline u32 find_frame(struct thread_state *thread, u32 runtime, u64 native)
+{
+	volatile u32 *found = &thread->found;
+
+	*found = 0;
+	for (u32 idx = 1; idx <= FRAME_DEPTH; idx++) {
+		if (idx > thread->depth)
+			break;
+		if (thread->frames[idx].native == native && thread->frames[idx].runtime == runtime)
+			*found = idx;
+	}
+	return *found;
+}
+
+/* Frames whose code has been left without a LEAVE: a panic, a longjmp. */
+static __always_inline void pop_stale(struct here *here, u32 runtime, u64 native, u64 sp)
+{
+	struct thread_state *thread = here->thread;
+	u32 open = find_frame(thread, runtime, native);
+	bool bounded = sp >= thread->stack_lo && sp < thread->stack_hi;
+
+	for (u32 i = 0; i < FRAME_DEPTH; i++) {
+		struct frame *frame = innermost(thread);
+
+		if (!thread->depth)
+			break;
+		/* A task is never entered twice at once; and what was entered further down the same
+		 * stack has been unwound. Other stacks (fibers, signal stacks) tell nothing. */
+		if (!(open && thread->depth >= open) &&
+		    !(bounded && frame->sp <= sp && frame->sp >= thread->stack_lo))
+			break;
+		pop(here, SLICE_FORCED);
+	}
+}
+
+static __always_inline void take_wake(struct frame *frame, struct live_task *live, u64 now)
+{
+	u64 latency;
+
+	frame->c[COUNTER_WAKE_RECEIVED] = live->wakes;
+	frame->c[COUNTER_WAKE_SELF] = live->wakes_self;
+	live->wakes = 0;
+	live->wakes_self = 0;
+	if (!live->wake_ns)
+		return;
+	latency = now > live->wake_ns ? now - live->wake_ns : 0;
+	frame->c[COUNTER_WAKE_LATENCY] = latency;
+	frame->c[COUNTER_WAKE_LATENCY_MAX] = latency;
+	edge_add(live->waker, frame->task, latency);
+	live->wake_ns = 0;
+}
+
+__hidden void verb_spawn(u32 runtime, u64 native, u64 type_key, u32 site)
+{
+	struct wire_native_key key = {.native = native, .runtime = runtime};
+	struct here here;
+
+	if (!find_here(&here))
+		return;
+	key.tgid = here.tgid;
+	innermost(here.thread)->c[COUNTER_PROBE_HITS]++;
+	task_new(&here, &key, type_key, site, 0);
+}
+
+__hidden void verb_enter(u32 runtime, u64 native, u32 site, u64 sp)
+{
+	struct wire_native_key key = {.native = native, .runtime = runtime};
+	struct live_task *live;
+	struct frame *frame;
+	struct here here;
+	u32 idx;
+
+	if (!find_here(&here))
+		return;
+	key.tgid = here.tgid;
+	border(&here);
+	pop_stale(&here, runtime, native, sp);
+	live = bpf_map_lookup_elem(&live_tasks, &key);
+	if (!live) {
+		if (!task_new(&here, &key, 0, site, SPAWN_EXISTED))
+			return;
+		live = bpf_map_lookup_elem(&live_tasks, &key);
+		if (!live)
+			return;
+	}
+	idx = here.thread->depth + 1;
+	if (idx > FRAME_DEPTH) {
+		here.thread->deeper++;
+		count_loss(LOSS_FRAMES_DEEP);
+		return;
+	}
+	if (!here.thread->stack_hi)
+		count_loss(LOSS_STACK_BOUNDS);
+	frame = &here.thread->frames[idx];
+	__builtin_memset(frame->c, 0, sizeof(frame->c));
+	__builtin_memset(&frame->split, 0, sizeof(frame->split));
+	frame->task = live->task;
+	frame->enter_ns = here.now;
+	frame->sp = sp;
+	frame->native = native;
+	frame->runtime = runtime;
+	frame->flushed_ns = here.now;
+	frame->flush_cnt = 0;
+	take_wake(frame, live, here.now);
+	barrier();
+	*(volatile u32 *)&here.thread->depth = idx;
+}
+
+__hidden void verb_leave(u32 runtime, u64 native)
+{
+	struct here here;
+	u32 idx;
+
+	if (!find_here(&here))
+		return;
+	border(&here);
+	if (here.thread->deeper) {
+		here.thread->deeper--;
+		return;
+	}
+	idx = find_frame(here.thread, runtime, native);
+	if (!idx) {
+		count_loss(LOSS_LEAVE_UNMATCHED);
+		return;
+	}
+	for (u32 i = 0; i < FRAME_DEPTH; i++) {
+		u32 depth = here.thread->depth;
+
+		if (depth < idx)
+			break;
+		pop(&here, depth > idx ? SLICE_FORCED : 0);
+	}
+}
+
+__hidden void verb_wake(u32 runtime, u64 native)
+{
+	struct wire_native_key key = {.native = native, .runtime = runtime};
+	struct live_task *live;
+	struct frame *frame;
+	struct here here;
+
+	if (!find_here(&here))
+		return;
+	key.tgid = here.tgid;
+	frame = innermost(here.thread);
+	frame->c[COUNTER_PROBE_HITS]++;
+	frame->c[COUNTER_WAKE_SENT]++;
+	live = bpf_map_lookup_elem(&live_tasks, &key);
+	if (!live)
+		return;
+	__sync_fetch_and_add(&live->wakes, 1);
+	if (live->task == frame->task)
+		__sync_fetch_and_add(&live->wakes_self, 1);
+	if (!live->wake_ns) {
+		live->waker = frame->task;
+		live->wake_ns = here.now;
+	}
+}
+
+__hidden void verb_end(u32 runtime, u64 native, u32 state)
+{
+	struct wire_native_key key = {.native = native, .runtime = runtime};
+	struct live_task *live;
+	struct here here;
+
+	if (!find_here(&here))
+		return;
+	key.tgid = here.tgid;
+	innermost(here.thread)->c[COUNTER_PROBE_HITS]++;
+	live = bpf_map_lookup_elem(&live_tasks, &key);
+	if (!live)
+		return;
+	emit_end(here.tgid, here.now, live->task, state,
+		 (u64)live->wakes << 32 | live->wakes_self);
+	bpf_map_delete_elem(&live_tasks, &key);
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The tracer's own cost in the kernel. The kernel times BPF programs when asked to, which costs
+ * some itself, so it is asked in short windows; the trap of a uprobe is measured once, on the
+ * tracer itself.
+ */
+#include "live/object.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "asyncscope.skel.h"
+
+#define WINDOW_NS 100000000ULL
+#define PERIOD_NS 2000000000ULL
+
+static void close_window(struct live *live, uint64_t now_ns)
+{
+	if (live->stats_fd < 0)
+		return;
+	close(live->stats_fd);
+	live->stats_fd = -1;
+	live->window_total_ns += now_ns - live->window_began_ns;
+}
+
+void live__measure(struct live *live, uint64_t now_ns)
+{
+	if (live->stats_fd >= 0) {
+		if (now_ns - live->window_began_ns >= WINDOW_NS)
+			close_window(live, now_ns);
+	} else if (now_ns >= live->window_next_ns) {
+		live->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+		live->window_began_ns = now_ns;
+		live->window_next_ns = now_ns + PERIOD_NS;
+	}
+}
+
+static bool prog_info(const struct bpf_program *prog, struct bpf_prog_info *info)
+{
+	__u32 sz = sizeof(*info);
+
+	memset(info, 0, sizeof(*info));
+	return bpf_program__fd(prog) >= 0 &&
+	       !bpf_obj_get_info_by_fd(bpf_program__fd(prog), info, &sz);
+}
+
+void live__cost(struct live *live, uint64_t duration_ns, struct live_cost *cost)
+{
+	struct bpf_program *prog;
+	struct bpf_prog_info info;
+	struct timespec ts;
+
+	memset(cost, 0, sizeof(*cost));
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	close_window(live, ts.tv_sec * 1000000000ULL + ts.tv_nsec);
+	cost->window_ns = live->window_total_ns;
+	bpf_object__for_each_program(prog, live->skel->obj)
+	{
+		if (!prog_info(prog, &info))
+			continue;
+		if (strstr(bpf_program__section_name(prog), "iter"))
+			continue;
+		if (strstr(bpf_program__section_name(prog), "uprobe")) {
+			cost->probe_ns += info.run_time_ns;
+			cost->probe_runs += info.run_cnt;
+		} else {
+			cost->hook_ns += info.run_time_ns;
+			cost->hook_runs += info.run_cnt;
+		}
+	}
+	if (!cost->window_ns)
+		return;
+	cost->hook_ns = (double)cost->hook_ns * duration_ns / cost->window_ns;
+	cost->hook_runs = (double)cost->hook_runs * duration_ns / cost->window_ns;
+}
+
+uint64_t live__recursion_misses(struct live *live)
+{
+	struct bpf_program *prog;
+	struct bpf_prog_info info;
+	uint64_t sum = 0;
+
+	bpf_object__for_each_program(prog, live->skel->obj) {
+		if (prog_info(prog, &info))
+			sum += info.recursion_misses;
+	}
+	return sum;
+}
+
+/* The kernel tells for each map what it costs, in the descriptor's fdinfo. */
+uint64_t live__kernel_memory(struct live *live)
+{
+	struct bpf_map *map;
+	uint64_t sum = 0;
+
+	bpf_object__for_each_map(map, live->skel->obj) {
+		unsigned long long sz;
+		char path[64], line[128];
+		FILE *file;
+
+		snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", bpf_map__fd(map));
+		file = bpf_map__fd(map) < 0 ? NULL : fopen(path, "re");
+		if (!file)
+			continue;
+		while (fgets(line, sizeof(line), file))
+			if (sscanf(line, "memlock: %llu", &sz) == 1)
+				sum += sz;
+		fclose(file);
+	}
+	return sum;
+}
+
+/* Begins like a function that a probe is well placed on: with an instruction the kernel emulates. */
+__attribute__((noinline, patchable_function_entry(1))) static void calibration_point(void)
+{
+	__asm__ volatile("");
+}
+
+#define CALIBRATION_CALLS 2000
+
+static uint64_t time_calls(void)
+{
+	struct timespec a, b;
+
+	clock_gettime(CLOCK_MONOTONIC, &a);
+	for (int i = 0; i < CALIBRATION_CALLS; i++)
+		calibration_point();
+	clock_gettime(CLOCK_MONOTONIC, &b);
+	return (b.tv_sec - a.tv_sec) * 1000000000ULL + b.tv_nsec - a.tv_nsec;
+}
+
+/* The mapping of our own code: its name below /proc/self/map_files, and the file offset of addr. */
+static bool own_place(uint64_t addr, char *path, size_t path_sz, uint64_t *file_off)
+{
+	unsigned long long start, end, off;
+	FILE *file = fopen("/proc/self/maps", "re");
+	char line[512];
+	bool found = false;
+
+	if (!file)
+		return false;
+	while (!found && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "%llx-%llx %*s %llx", &start, &end, &off) != 3)
+			continue;
+		found = addr >= start && addr < end;
+	}
+	fclose(file);
+	snprintf(path, path_sz, "/proc/self/exe");
+	*file_off = addr - start + off;
+	return found;
+}
+
+int64_t live__calibrate(struct live *live)
+{
+	struct elf_file file = {.fd = -1};
+	struct probe probe = {.prog = "marks_wake", .file = &file};
+	struct plan plan = {.pid = getpid(), .probes = &probe, .probe_cnt = 1};
+	struct uprobes *uprobes;
+	uint64_t bare, probed = UINT64_MAX;
+	char why[256];
+
+	if (!own_place((uint64_t)(uintptr_t)calibration_point, file.open_path,
+		       sizeof(file.open_path), &probe.file_off))
+		return -ENOENT;
+	bare = time_calls();
+	uprobes = uprobes__attach(live->skel->obj, live->options.rung, &plan, why, sizeof(why));
+	if (!uprobes)
+		return -EIO;
+	/* the best of a few: what disturbs only makes it longer */
+	for (int i = 0; i < 3; i++) {
+		uint64_t ns = time_calls();
+
+		if (ns < probed)
+			probed = ns;
+	}
+	uprobes__detach(uprobes);
+	return probed > bare ? (int64_t)(probed - bare) / CALIBRATION_CALLS : 0;
+}

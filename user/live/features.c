@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Capability tests: each asks the kernel for the thing itself. Used by cmd/check and live/. */
+#include "live/features.h"
+
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+
+#include "live/caps.h"
+#include "live/perf.h"
+#include "live/uprobe.h"
+
+static bool has_helper(enum bpf_prog_type type, enum bpf_func_id helper)
+{
+	return libbpf_probe_bpf_helper(type, helper, NULL) == 1;
+}
+
+/* sched_switch got prev_state as an argument in 5.18; its BTF prototype tells. */
+static bool probe_switch_state(const struct btf *btf)
+{
+	const struct btf_type *type;
+	int id = btf__find_by_name_kind(btf, "btf_trace_sched_switch", BTF_KIND_TYPEDEF);
+
+	if (id < 0)
+		return false;
+	type = btf__type_by_id(btf, btf__type_by_id(btf, id)->type);
+	if (!type || !btf_is_ptr(type))
+		return false;
+	type = btf__type_by_id(btf, type->type);
+	/* data, preempt, prev, next, prev_state */
+	return type && btf_is_func_proto(type) && btf_vlen(type) >= 5;
+}
+
+/* BTF may describe a per-CPU variable that the kernel's symbol table does not have; only loading a
+ * program that names it tells. */
+static bool has_percpu_var(const struct btf *btf, const char *name)
+{
+	int id = btf__find_by_name_kind(btf, name, BTF_KIND_VAR), fd;
+	const struct bpf_insn insns[] = {
+		{
+			.code = BPF_LD | BPF_IMM | BPF_DW,
+			.dst_reg = BPF_REG_1,
+			.src_reg = BPF_PSEUDO_BTF_ID,
+			.imm = id,
+		},
+		{.code = 0},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+
+	if (id < 0)
+		return false;
+	fd = bpf_prog_load(BPF_PROG_TYPE_KPROBE, "probe", "GPL", insns, 4, NULL);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static enum wire_preempt_var probe_preempt_var(const struct btf *btf)
+{
+	if (has_percpu_var(btf, "__preempt_count"))
+		return PREEMPT_OWN_VAR;
+	if (has_percpu_var(btf, "pcpu_hot"))
+		return PREEMPT_PCPU_HOT;
+	return PREEMPT_UNKNOWN;
+}
+
+/* A program that only returns, of any type. */
+static int load_return(enum bpf_prog_type type, enum bpf_attach_type attach_type)
+{
+	const struct bpf_insn insns[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = attach_type);
+
+	return bpf_prog_load(type, "probe", "GPL", insns, sizeof(insns) / sizeof(insns[0]), &opts);
+}
+
+static bool probe_fentry(const struct btf *btf)
+{
+	const struct bpf_insn insns[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_FENTRY);
+	int id = btf__find_by_name_kind(btf, "vfs_read", BTF_KIND_FUNC), fd, link;
+
+	if (id < 0)
+		return false;
+	opts.attach_btf_id = id;
+	fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, "probe", "GPL", insns, 2, &opts);
+	if (fd < 0)
+		return false;
+	link = bpf_raw_tracepoint_open(NULL, fd);
+	if (link >= 0)
+		close(link);
+	close(fd);
+	return link >= 0;
+}
+
+static bool probe_tp_btf(const struct btf *btf)
+{
+	const struct bpf_insn insns[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_RAW_TP);
+	int fd;
+
+	opts.attach_btf_id =
+		btf__find_by_name_kind(btf, "btf_trace_sched_switch", BTF_KIND_TYPEDEF);
+	fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, "probe", "GPL", insns, 2, &opts);
+	if (fd < 0)
+		return false;
+	close(fd);
+	return true;
+}
+
+static bool readable(const char *path)
+{
+	return access(path, R_OK) == 0;
+}
+
+const char *tracefs_path(void)
+{
+	static const char *const paths[] = {"/sys/kernel/tracing", "/sys/kernel/debug/tracing"};
+
+	for (size_t i = 0; i < 2; i++) {
+		char file[64];
+
+		snprintf(file, sizeof(file), "%s/uprobe_events", paths[i]);
+		if (readable(file))
+			return paths[i];
+	}
+	if (!mount("tracefs", paths[0], "tracefs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) &&
+	    readable("/sys/kernel/tracing/uprobe_events"))
+		return paths[0];
+	return NULL;
+}
+
+static void probe_root(struct features *features)
+{
+	int fd = load_return(BPF_PROG_TYPE_RAW_TRACEPOINT, 0);
+
+	features->root = fd >= 0;
+	features->root_err = fd < 0 ? -fd : 0;
+	if (fd >= 0)
+		close(fd);
+}
+
+void features__probe(struct features *features)
+{
+	struct btf *btf;
+
+	memset(features, 0, sizeof(*features));
+	for (unsigned int i = 0; i < HW_CNT; i++)
+		features->hw_err[i] = perf__hw_error(i);
+	probe_root(features);
+	features->btf = readable("/sys/kernel/btf/vmlinux");
+	if (!features->root)
+		return;
+	features->ring = libbpf_probe_bpf_map_type(BPF_MAP_TYPE_RINGBUF, NULL) == 1;
+	features->task_storage =
+		libbpf_probe_bpf_map_type(BPF_MAP_TYPE_TASK_STORAGE, NULL) == 1 &&
+		has_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_task_storage_get) &&
+		has_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_get_current_task_btf);
+	features->task_pt_regs = has_helper(BPF_PROG_TYPE_PERF_EVENT, BPF_FUNC_task_pt_regs);
+	features->find_vma = has_helper(BPF_PROG_TYPE_PERF_EVENT, BPF_FUNC_find_vma);
+	features->attach_cookie = has_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_get_attach_cookie);
+	features->cpu_clock = perf__can_sample();
+	features->kprobe = readable("/sys/bus/event_source/devices/kprobe/type");
+	features->perf_uprobe = readable("/sys/bus/event_source/devices/uprobe/type");
+	features->tracefs = tracefs_path() != NULL;
+	features->uprobe_multi = uprobe__multi_works();
+	btf = btf__load_vmlinux_btf();
+	if (libbpf_get_error(btf))
+		return;
+	features->switch_state = probe_switch_state(btf);
+	features->preempt_var = probe_preempt_var(btf);
+	features->fentry = probe_fentry(btf);
+	features->tp_btf = probe_tp_btf(btf);
+	/* sleepable iterators and bpf_copy_from_user_task() came together */
+	features->seed_sleepable =
+		btf__find_by_name_kind(btf, "bpf_copy_from_user_task", BTF_KIND_FUNC) > 0;
+	btf__free(btf);
+}
+
+enum uprobe_rung features__uprobe_rung(const struct features *features)
+{
+	if (features->uprobe_multi)
+		return UPROBE_MULTI;
+	if (features->tracefs)
+		return UPROBE_TRACEFS;
+	return features->perf_uprobe ? UPROBE_PERF : UPROBE_NONE;
+}
+
+const char *uprobe_rung_name(enum uprobe_rung rung)
+{
+	static const char *const names[] = {
+#define X(id, name) name,
+		LIVE_UPROBE_RUNGS(X)
+#undef X
+	};
+
+	return rung < UPROBE_RUNG_CNT ? names[rung] : "?";
+}
+
+/* A choice between a first and a second rung. */
+static struct check_row row(const char *capability, bool best, const char *best_name,
+			    const char *next_name, const char *remedy)
+{
+	return (struct check_row){
+		.capability = capability,
+		.rung = best ? best_name : next_name,
+		.better = best ? NULL : best_name,
+		.remedy = best ? NULL : remedy,
+	};
+}
+
+size_t features__rows(const struct features *f, struct check_row *rows, size_t row_max)
+{
+	enum uprobe_rung rung = features__uprobe_rung(f);
+	const struct check_row all[] = {
+		row("permission to load BPF", f->root, "yes", NULL, CAPS_REMEDY),
+		row("kernel type information", f->btf, "BTF", NULL,
+		    "boot a kernel with CONFIG_DEBUG_INFO_BTF=y"),
+		row("event transport", f->ring, "BPF ring buffer", NULL, "kernel 5.8 or later"),
+		row("scheduler events", f->tp_btf, "tp_btf", NULL, "kernel 5.5 or later with BTF"),
+		row("thread state", f->task_storage, "task storage", f->root ? "table by tid" : NULL,
+		    "kernel 5.11 or later"),
+		row("state of a thread that leaves the CPU", f->switch_state,
+		    "argument of sched_switch", f->btf ? "read from the task" : NULL,
+		    "kernel 5.18 or later"),
+		row("futex words of threads asleep at attach", f->seed_sleepable,
+		    "sleepable iterator", f->root ? "not read: such waits are \"other\"" : NULL,
+		    "kernel 5.18 or later"),
+		row("waker in interrupts told apart", f->preempt_var != PREEMPT_UNKNOWN,
+		    f->preempt_var == PREEMPT_OWN_VAR ? "__preempt_count" : "pcpu_hot",
+		    f->root ? "by the saved registers" : NULL, "a kernel with CONFIG_KALLSYMS_ALL=y"),
+		row("stack bounds", f->find_vma, "bpf_find_vma",
+		    f->root ? "none: frames end with what encloses them" : NULL,
+		    "kernel 5.17 or later"),
+		row("uprobes", rung == UPROBE_MULTI, "uprobe.multi",
+		    rung == UPROBE_NONE ? NULL : uprobe_rung_name(rung),
+		    rung == UPROBE_PERF ? "mount tracefs on /sys/kernel/tracing" :
+					  "kernel 6.6 or later"),
+		row("attach cookies", f->attach_cookie, "yes", f->root ? "no" : NULL,
+		    "kernel 5.15 or later"),
+		row("sampling", f->cpu_clock, "cpu-clock", NULL,
+		    "lower /proc/sys/kernel/perf_event_paranoid or run as root"),
+		row("cpu cycles", !f->hw_err[0], "hardware counter", NULL, HW_REMEDY),
+		row("instructions", !f->hw_err[1], "hardware counter", NULL, HW_REMEDY),
+		row("cache misses", !f->hw_err[2], "hardware counter", NULL, HW_REMEDY),
+		row("branch misses", !f->hw_err[3], "hardware counter", NULL, HW_REMEDY),
+		row("kprobes", f->kprobe, "yes", NULL, "a kernel with CONFIG_KPROBES=y"),
+		row("fentry", f->fentry, "yes", NULL,
+		    "a kernel with CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS=y"),
+	};
+	size_t cnt = sizeof(all) / sizeof(all[0]);
+
+	if (cnt > row_max)
+		cnt = row_max;
+	memcpy(rows, all, cnt * sizeof(*rows));
+	return cnt;
+}

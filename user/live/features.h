@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What this kernel can do, found by asking for it, never by its version. `check` prints it, and
+ * live/ chooses its rungs by it.
+ */
+#ifndef LIVE_FEATURES_H
+#define LIVE_FEATURES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "wire.h"
+
+/* How uprobes are attached, best first. */
+#define LIVE_UPROBE_RUNGS(X)                                                                       \
+	X(MULTI, "uprobe.multi")                                                                   \
+	X(TRACEFS, "one tracefs event with many probes")                                           \
+	X(PERF, "single perf uprobes")                                                             \
+	X(NONE, "none")
+
+enum uprobe_rung {
+#define X(id, name) UPROBE_##id,
+	LIVE_UPROBE_RUNGS(X)
+#undef X
+	UPROBE_RUNG_CNT
+};
+
+/* Hardware counters, in the order of the wire's HW counters. */
+enum hw_source {
+	HW_SOURCE_HARDWARE,
+	HW_SOURCE_SOFTWARE, /* software events in their place: tests the path */
+	HW_SOURCE_OFF,
+};
+
+struct features {
+	bool root;	  /* may load BPF and open perf events */
+	bool btf;
+	bool ring;	  /* BPF ring buffer */
+	bool tp_btf;	  /* raw tracepoints with BTF */
+	bool task_storage;
+	bool switch_state;
+	bool task_pt_regs;
+	bool find_vma;
+	bool seed_sleepable; /* iterators that may read another task's memory */
+	bool attach_cookie;
+	bool uprobe_multi;
+	bool tracefs;
+	bool perf_uprobe;
+	bool cpu_clock;	  /* perf software sampling */
+	bool kprobe;
+	bool fentry;
+	enum wire_preempt_var preempt_var;
+	int hw_err[HW_CNT]; /* 0 or the errno of opening it */
+	int root_err;
+};
+
+/* Fills in what can be known without attaching to anything. */
+void features__probe(struct features *features);
+enum uprobe_rung features__uprobe_rung(const struct features *features);
+const char *uprobe_rung_name(enum uprobe_rung rung);
+const char *hw_name(unsigned int idx);
+
+/* Where tracefs is, mounted if need be; NULL when it cannot be had. */
+const char *tracefs_path(void);
+
+/* One row of `check`: a capability, the rung in use, and how to get the next one. */
+struct check_row {
+	const char *capability;
+	const char *rung;   /* in use; NULL = not available */
+	const char *better; /* the next rung, NULL at the top */
+	const char *remedy; /* for `better` */
+};
+
+size_t features__rows(const struct features *features, struct check_row *rows, size_t row_max);
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The live side: loads the BPF object as this kernel can take it, attaches, arms, drains the ring,
+ * stops. The only folder that knows libbpf. Used by cmd/record in this order:
+ * new -> attach -> attach_plan (per process) -> arm -> drain ... -> stop -> drain -> edges,
+ * losses, costs -> free (detaches; the report is written before).
+ */
+#ifndef LIVE_LIVE_H
+#define LIVE_LIVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "live/features.h"
+#include "live/uprobe.h"
+#include "runtime/runtime.h"
+
+struct live_options {
+	pid_t single_pid; /* the only target ever, or 0 when there may be several */
+	bool follow_forks;
+	uint32_t ring_sz; /* a power of two */
+	uint32_t thread_hint; /* threads to expect */
+	enum hw_source hw;
+	enum uprobe_rung rung; /* at most this one; UPROBE_MULTI = the best there is */
+};
+
+#define LIVE_TICK_HZ 49 /* off the beat of timers that run in round numbers */
+
+struct live;
+
+/* Each prints its own error, once, with the remedy, and returns NULL or -errno. */
+struct live *live__new(const struct features *features, const struct live_options *options);
+int live__attach(struct live *live);
+int live__add_target(struct live *live, pid_t pid);
+int live__attach_plan(struct live *live, const struct plan *plan);
+/* Detaches the probes of one process (it has exec'ed or ended). */
+void live__drop_plan(struct live *live, pid_t pid);
+/* Switches the recording on and seeds the threads that exist. *armed_ns is time zero. */
+int live__arm(struct live *live, uint64_t *armed_ns);
+/* Makes the states of threads of targets added later. */
+int live__seed(struct live *live);
+/* Switches off and flushes what is open. *stop_ns is the end of the recording. */
+int live__stop(struct live *live, uint64_t *stop_ns);
+void live__free(struct live *live);
+
+enum uprobe_rung live__rung(const struct live *live);
+bool live__hw(const struct live *live, unsigned int idx);
+
+/* Reads records until the ring is empty or `max` were read; the callback returns 0 or -errno,
+ * which stops. Returns the number read or -errno. live__fd is readable when there is much. */
+typedef int (*live_record_fn)(void *ctx, const void *data, size_t sz);
+int live__drain(struct live *live, int max, live_record_fn fn, void *ctx);
+int live__fd(const struct live *live);
+
+typedef int (*live_edge_fn)(void *ctx, const struct wire_edge_key *key,
+			    const struct wire_edge *edge);
+int live__edges(struct live *live, live_edge_fn fn, void *ctx);
+uint64_t live__loss(struct live *live, enum wire_loss loss);
+uint64_t live__recursion_misses(struct live *live);
+uint64_t live__kernel_memory(struct live *live);
+
+/* What the programs cost, measured by the kernel in short windows (it costs some itself). */
+struct live_cost {
+	uint64_t hook_ns, hook_runs;   /* scheduler and sampling programs, whole recording */
+	uint64_t probe_ns, probe_runs; /* uprobe programs, within the windows */
+	uint64_t window_ns;
+};
+/* To be called about every 100 ms; opens and closes the windows. */
+void live__measure(struct live *live, uint64_t now_ns);
+void live__cost(struct live *live, uint64_t duration_ns, struct live_cost *cost);
+/* The price of a probe's trap on this machine, in ns: measured on the tracer itself. -errno. */
+int64_t live__calibrate(struct live *live);
+
+#endif

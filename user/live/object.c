@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Opens the BPF object, fits it to this kernel (which maps and programs exist, what their
+ * configuration says), and loads it.
+ */
+#include "live/object.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "asyncscope.skel.h"
+#include "base/log.h"
+#include "live/caps.h"
+
+#define FLUSH_NS	 100000000ULL
+#define THREAD_TABLE_MIN 4096
+#define LIVE_TASKS_SMALL 65536 /* where hash tables are preallocated */
+
+static int print_libbpf(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	char line[4096];
+
+	(void)level;
+	if (log_level < LOG_DEBUG)
+		return 0;
+	vsnprintf(line, sizeof(line), fmt, args);
+	log_verbose("%s", line);
+	return 0;
+}
+
+static void configure(struct live *live)
+{
+	const struct features *features = live->features;
+	struct wire_config *cfg = &live->skel->rodata->cfg;
+
+	cfg->flush_ns = FLUSH_NS;
+	cfg->single_tgid = live->options.single_pid;
+	cfg->ring_sz = live->options.ring_sz;
+	cfg->wakeup_bytes = live->options.ring_sz / 8;
+	cfg->follow_forks = live->options.follow_forks;
+	cfg->has_task_storage = features->task_storage;
+	cfg->has_switch_state = features->switch_state;
+	cfg->has_task_pt_regs = features->task_pt_regs;
+	for (int i = 0; i < HW_CNT; i++)
+		cfg->hw_mask |= live->hw[i] ? 1 << i : 0;
+}
+
+static void fit_maps(struct live *live)
+{
+	struct asyncscope *skel = live->skel;
+	uint32_t threads = live->options.thread_hint * 2;
+
+	bpf_map__set_max_entries(skel->maps.ring, live->options.ring_sz);
+	if (live->features->task_storage) {
+		bpf_map__set_autocreate(skel->maps.thread_table, false);
+		/* tables that are filled in any context and whose entries come and go */
+		bpf_map__set_map_flags(skel->maps.live_tasks, BPF_F_NO_PREALLOC);
+	} else {
+		bpf_map__set_autocreate(skel->maps.thread_storage, false);
+		bpf_map__set_max_entries(skel->maps.thread_table,
+					 threads > THREAD_TABLE_MIN ? threads : THREAD_TABLE_MIN);
+		bpf_map__set_max_entries(skel->maps.live_tasks, LIVE_TASKS_SMALL);
+	}
+}
+
+/* All uprobe programs of a load share one attach type, because they share the guard array. */
+static void fit_programs(struct live *live)
+{
+	const struct features *features = live->features;
+	struct asyncscope *skel = live->skel;
+	struct bpf_program *prog;
+
+	bpf_object__for_each_program(prog, skel->obj)
+	{
+		if (strcmp(bpf_program__section_name(prog), "uprobe"))
+			continue;
+		bpf_program__set_autoload(prog, true);
+		if (live->options.rung == UPROBE_MULTI)
+			bpf_program__set_expected_attach_type(
+				prog, (enum bpf_attach_type)UPROBE_MULTI_ATTACH_TYPE);
+	}
+	bpf_program__set_autoload(skel->progs.sched_waking,
+				  features->preempt_var == PREEMPT_OWN_VAR);
+	bpf_program__set_autoload(skel->progs.sched_waking_pcpu_hot,
+				  features->preempt_var == PREEMPT_PCPU_HOT);
+	bpf_program__set_autoload(skel->progs.sched_waking_by_regs,
+				  features->preempt_var == PREEMPT_UNKNOWN);
+	bpf_program__set_autoload(skel->progs.sample, features->find_vma && features->task_storage);
+	bpf_program__set_autoload(skel->progs.sample_reduced,
+				  !(features->find_vma && features->task_storage));
+	bpf_program__set_autoload(skel->progs.seed_threads, features->seed_sleepable);
+	bpf_program__set_autoload(skel->progs.seed_threads_reduced, !features->seed_sleepable);
+	bpf_program__set_autoload(skel->progs.flush_threads, true);
+}
+
+int object__load(struct live *live)
+{
+	int err;
+
+	libbpf_set_print(print_libbpf);
+	live->skel = asyncscope__open();
+	if (!live->skel) {
+		log_err("cannot open the BPF object: %s", strerror(errno));
+		return -errno;
+	}
+	for (int i = 0; i < HW_CNT; i++)
+		live->hw[i] = live->options.hw == HW_SOURCE_SOFTWARE ||
+			      (live->options.hw == HW_SOURCE_HARDWARE && !live->features->hw_err[i]);
+	configure(live);
+	fit_maps(live);
+	fit_programs(live);
+	err = asyncscope__load(live->skel);
+	if (!err)
+		return 0;
+	if (err == -EPERM || err == -EACCES)
+		log_err("the kernel refuses to load BPF programs: %s (%s)", strerror(-err),
+			CAPS_REMEDY);
+	else
+		log_err("the kernel does not take the BPF programs: %s (see asyncscope-bpf check, or "
+			"run with -vv for the verifier's reason)",
+			strerror(-err));
+	return err;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Runs the iterator programs of bpf/seed.bpf.c over all threads of the machine. */
+#include "live/object.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "asyncscope.skel.h"
+#include "base/log.h"
+
+int seed__walk(struct live *live, bool at_stop)
+{
+	struct asyncscope *skel = live->skel;
+	struct bpf_program *prog = at_stop ? skel->progs.flush_threads :
+				   live->features->seed_sleepable ?
+					     skel->progs.seed_threads :
+					     skel->progs.seed_threads_reduced;
+	struct bpf_link *link = bpf_program__attach_iter(prog, NULL);
+	char buf[64];
+	ssize_t sz;
+	int fd, err = 0;
+
+	if (!link) {
+		err = -errno;
+		log_err("cannot walk the threads: %s", strerror(-err));
+		return err;
+	}
+	fd = bpf_iter_create(bpf_link__fd(link));
+	if (fd < 0) {
+		err = fd;
+		goto cleanup;
+	}
+	/* the program writes nothing; reading drives the walk */
+	do {
+		sz = read(fd, buf, sizeof(buf));
+	} while (sz > 0 || (sz < 0 && errno == EAGAIN));
+	if (sz < 0)
+		err = -errno;
+	close(fd);
+cleanup:
+	if (err)
+		log_err("cannot walk the threads: %s", strerror(-err));
+	bpf_link__destroy(link);
+	return err;
+}

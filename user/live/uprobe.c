@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The uprobe ladder; see uprobe.h. Costs of the rungs: facts/kernel.md. */
+#include "live/uprobe.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/perf_event.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "base/array.h"
+#include "live/caps.h"
+
+/* What the kernel takes for BPF_LINK_CREATE of a uprobe.multi link (6.6); not in 6.1's headers. */
+struct multi_link_attr {
+	__u32 prog_fd, target_fd, attach_type, flags;
+	__u64 path, offsets, ref_ctr_offsets, cookies;
+	__u32 cnt, multi_flags, pid, pad;
+};
+
+struct uprobes {
+	int *fds; /* links, or perf events */
+	size_t fd_cnt, fd_cap;
+	struct bpf_link **links;
+	size_t link_cnt, link_cap;
+	char **events; /* tracefs events of ours, "group/name" */
+	size_t event_cnt, event_cap;
+};
+
+static int add_fd(struct uprobes *uprobes, int fd)
+{
+	int err = array__reserve((void **)&uprobes->fds, &uprobes->fd_cap, uprobes->fd_cnt + 1,
+				 sizeof(int));
+
+	if (err)
+		close(fd);
+	else
+		uprobes->fds[uprobes->fd_cnt++] = fd;
+	return err;
+}
+
+static int add_link(struct uprobes *uprobes, struct bpf_link *link)
+{
+	int err = array__reserve((void **)&uprobes->links, &uprobes->link_cap,
+				 uprobes->link_cnt + 1, sizeof(link));
+
+	if (err)
+		bpf_link__destroy(link);
+	else
+		uprobes->links[uprobes->link_cnt++] = link;
+	return err;
+}
+
+static int multi_link(int prog_fd, const char *path, const __u64 *offsets, __u32 cnt, pid_t pid)
+{
+	struct multi_link_attr attr = {
+		.prog_fd = prog_fd,
+		.attach_type = UPROBE_MULTI_ATTACH_TYPE,
+		.path = (__u64)(unsigned long)path,
+		.offsets = (__u64)(unsigned long)offsets,
+		.cnt = cnt,
+		.pid = pid,
+	};
+	int fd = syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* Tries a link that cannot succeed: EBADF says that the kernel knows the kind of link. An unknown
+ * attach type is EINVAL already at loading the program, or at linking (6.1). */
+bool uprobe__multi_works(void)
+{
+	const struct bpf_insn insns[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = UPROBE_MULTI_ATTACH_TYPE);
+	int prog = bpf_prog_load(BPF_PROG_TYPE_KPROBE, "probe", "GPL", insns, 2, &opts);
+	__u64 offset = 0;
+	int fd;
+
+	if (prog < 0)
+		return false;
+	/* a directory is no regular file: -EBADF from kernels that have come so far */
+	fd = multi_link(prog, "/", &offset, 1, 0);
+	if (fd >= 0)
+		close(fd);
+	close(prog);
+	return fd == -EBADF;
+}
+
+static struct bpf_program *find_prog(struct bpf_object *object, const struct probe *probe,
+				     char *why, size_t why_sz)
+{
+	struct bpf_program *prog = bpf_object__find_program_by_name(object, probe->prog);
+
+	if (!prog)
+		snprintf(why, why_sz, "no BPF program %s for %s", probe->prog, probe->what);
+	return prog;
+}
+
+static const char *remedy_of(int err)
+{
+	switch (err) {
+	case EPERM:
+	case EACCES:
+		return " (" CAPS_REMEDY ")";
+	case ESRCH:
+		return " (the process has ended)";
+	case ENOENT:
+		return " (the file was replaced; restart the target or give it time)";
+	default:
+		return "";
+	}
+}
+
+static void explain(char *why, size_t why_sz, const struct probe *probe, int err)
+{
+	snprintf(why, why_sz, "cannot attach to %s: %s%s", probe->what, strerror(-err),
+		 remedy_of(-err));
+}
+
+/* Do two probes go into one link or event? */
+static bool same_group(const struct probe *a, const struct probe *b)
+{
+	return a->file == b->file && !strcmp(a->prog, b->prog);
+}
+
+static bool first_of_group(const struct plan *plan, size_t idx)
+{
+	for (size_t i = 0; i < idx; i++)
+		if (same_group(&plan->probes[i], &plan->probes[idx]))
+			return false;
+	return true;
+}
+
+static int attach_multi(struct uprobes *uprobes, struct bpf_program *prog, const struct plan *plan,
+			size_t idx)
+{
+	const struct probe *first = &plan->probes[idx];
+	__u64 *offsets = calloc(plan->probe_cnt, sizeof(*offsets));
+	__u32 cnt = 0;
+	int fd;
+
+	if (!offsets)
+		return -ENOMEM;
+	for (size_t i = idx; i < plan->probe_cnt; i++)
+		if (same_group(first, &plan->probes[i]))
+			offsets[cnt++] = plan->probes[i].file_off;
+	fd = multi_link(bpf_program__fd(prog), first->file->open_path, offsets, cnt, plan->pid);
+	free(offsets);
+	return fd < 0 ? fd : add_fd(uprobes, fd);
+}
+
+/* Appends one line to tracefs's uprobe_events. */
+static int write_event(const char *line)
+{
+	const char *tracefs = tracefs_path();
+	char path[96];
+	ssize_t sz;
+	int fd, err = 0;
+
+	if (!tracefs)
+		return -ENOENT;
+	snprintf(path, sizeof(path), "%s/uprobe_events", tracefs);
+	fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	sz = write(fd, line, strlen(line));
+	if (sz < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+static int event_id(const char *event)
+{
+	char path[192], text[32] = "";
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/events/%s/id", tracefs_path(), event);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (read(fd, text, sizeof(text) - 1) <= 0)
+		text[0] = '\0';
+	close(fd);
+	return atoi(text) > 0 ? atoi(text) : -EINVAL;
+}
+
+static int open_tracepoint(int id, pid_t pid)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_TRACEPOINT,
+		.size = sizeof(attr),
+		.config = id,
+		.sample_period = 1,
+		.wakeup_events = 1,
+	};
+	int fd = syscall(SYS_perf_event_open, &attr, pid, -1, -1, PERF_FLAG_FD_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/*
+ * One event holds all places of a program. A placeholder perf event on the tracer itself keeps the
+ * probes registered and carries the BPF program; the event on the target arms them, in
+ * milliseconds, however many there are.
+ */
+static int attach_tracefs(struct uprobes *uprobes, struct bpf_program *prog,
+			  const struct plan *plan, size_t idx)
+{
+	const struct probe *first = &plan->probes[idx];
+	char event[96], line[256];
+	struct bpf_link *link;
+	int id, fd, err;
+
+	snprintf(event, sizeof(event), "asyncscope_%d/%s_%d_%zu", (int)getpid(), first->prog,
+		 (int)plan->pid, idx);
+	err = array__reserve((void **)&uprobes->events, &uprobes->event_cap, uprobes->event_cnt + 1,
+			     sizeof(char *));
+	if (err)
+		return err;
+	uprobes->events[uprobes->event_cnt] = strdup(event);
+	if (!uprobes->events[uprobes->event_cnt])
+		return -ENOMEM;
+	uprobes->event_cnt++;
+	for (size_t i = idx; i < plan->probe_cnt; i++) {
+		if (!same_group(first, &plan->probes[i]))
+			continue;
+		snprintf(line, sizeof(line), "p:%s %s:0x%llx\n", event, first->file->open_path,
+			 (unsigned long long)plan->probes[i].file_off);
+		err = write_event(line);
+		if (err)
+			return err;
+	}
+	id = event_id(event);
+	if (id < 0)
+		return id;
+	fd = open_tracepoint(id, getpid());
+	if (fd < 0)
+		return fd;
+	link = bpf_program__attach_perf_event(prog, fd);
+	if (!link) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	err = add_link(uprobes, link);
+	if (err)
+		return err;
+	fd = open_tracepoint(id, plan->pid);
+	return fd < 0 ? fd : add_fd(uprobes, fd);
+}
+
+static int attach_perf(struct uprobes *uprobes, struct bpf_program *prog, const struct plan *plan,
+		       size_t idx)
+{
+	const struct probe *first = &plan->probes[idx];
+
+	for (size_t i = idx; i < plan->probe_cnt; i++) {
+		LIBBPF_OPTS(bpf_uprobe_opts, opts);
+		struct bpf_link *link;
+		int err;
+
+		if (!same_group(first, &plan->probes[i]))
+			continue;
+		link = bpf_program__attach_uprobe_opts(prog, plan->pid, first->file->open_path,
+						       plan->probes[i].file_off, &opts);
+		if (!link)
+			return -errno;
+		err = add_link(uprobes, link);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+struct uprobes *uprobes__attach(struct bpf_object *object, enum uprobe_rung rung,
+				const struct plan *plan, char *why, size_t why_sz)
+{
+	static int (*const attach[])(struct uprobes *, struct bpf_program *, const struct plan *,
+				     size_t) = {
+		[UPROBE_MULTI] = attach_multi,
+		[UPROBE_TRACEFS] = attach_tracefs,
+		[UPROBE_PERF] = attach_perf,
+	};
+	struct uprobes *uprobes = calloc(1, sizeof(*uprobes));
+
+	if (!uprobes || rung >= UPROBE_NONE) {
+		snprintf(why, why_sz, "%s", uprobes ? "this kernel has no uprobes" : "no memory");
+		goto fail;
+	}
+	for (size_t i = 0; i < plan->probe_cnt; i++) {
+		struct bpf_program *prog;
+		int err;
+
+		if (!first_of_group(plan, i))
+			continue;
+		prog = find_prog(object, &plan->probes[i], why, why_sz);
+		if (!prog)
+			goto fail;
+		err = attach[rung](uprobes, prog, plan, i);
+		if (err) {
+			explain(why, why_sz, &plan->probes[i], err);
+			goto fail;
+		}
+	}
+	return uprobes;
+fail:
+	uprobes__detach(uprobes);
+	return NULL;
+}
+
+static void remove_event(const char *event)
+{
+	char line[128];
+
+	snprintf(line, sizeof(line), "-:%s\n", event);
+	write_event(line);
+}
+
+void uprobes__detach(struct uprobes *uprobes)
+{
+	if (!uprobes)
+		return;
+	for (size_t i = 0; i < uprobes->fd_cnt; i++)
+		close(uprobes->fds[i]);
+	for (size_t i = 0; i < uprobes->link_cnt; i++)
+		bpf_link__destroy(uprobes->links[i]);
+	for (size_t i = 0; i < uprobes->event_cnt; i++) {
+		remove_event(uprobes->events[i]);
+		free(uprobes->events[i]);
+	}
+	free(uprobes->fds);
+	free(uprobes->links);
+	free(uprobes->events);
+	free(uprobes);
+}
+
+/* "p:asyncscope_PID/NAME ..." of a tracer that is no more? */
+static bool is_stale(const char *line, char *event, size_t event_sz)
+{
+	static const char prefix[] = "asyncscope_";
+	const char *name = strchr(line, ':');
+	int pid;
+
+	if (!name || strncmp(name + 1, prefix, sizeof(prefix) - 1))
+		return false;
+	name++;
+	pid = atoi(name + sizeof(prefix) - 1);
+	if (pid <= 0 || !kill(pid, 0) || errno != ESRCH)
+		return false;
+	snprintf(event, event_sz, "%.*s", (int)strcspn(name, " \t\n"), name);
+	return true;
+}
+
+int uprobe__remove_stale(void)
+{
+	char path[96], line[512], event[128], last[128] = "";
+	const char *tracefs = tracefs_path();
+	char *stale[64];
+	int cnt = 0;
+	FILE *file;
+
+	if (!tracefs)
+		return 0;
+	snprintf(path, sizeof(path), "%s/uprobe_events", tracefs);
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	/* an event stands there once per place; it is removed whole */
+	while (cnt < 64 && fgets(line, sizeof(line), file)) {
+		if (!is_stale(line, event, sizeof(event)) || !strcmp(event, last))
+			continue;
+		snprintf(last, sizeof(last), "%s", event);
+		stale[cnt] = strdup(event);
+		if (stale[cnt])
+			cnt++;
+	}
+	fclose(file);
+	for (int i = 0; i < cnt; i++) {
+		remove_event(stale[i]);
+		free(stale[i]);
+	}
+	return cnt;
+}
