@@ -171,21 +171,32 @@ static size_t skip_quotes(const struct mask *mask, size_t pos)
 	return pos;
 }
 
+/* Where what `quote` at open - 1 encloses ends. In text quoted twice both quotes are escaped. */
+static size_t quoted_end(const struct mask *mask, size_t open)
+{
+	char quote = mask->arg[open - 1];
+	bool twice = open >= 2 && mask->arg[open - 2] == '\\';
+	size_t end;
+
+	for (end = open; end < mask->sz && mask->arg[end] != quote; end++) {
+		if (mask->arg[end] != '\\' || end + 1 >= mask->sz)
+			continue;
+		if (twice && mask->arg[end + 1] == quote)
+			break;
+		end++;
+	}
+	return end;
+}
+
 /* Masks a value at `pos`: what its opening quotes enclose, or up to `end`. */
 static void mask_value(struct mask *mask, size_t end)
 {
 	size_t open = skip_quotes(mask, mask->pos);
-	char quote;
 
-	if (open == mask->pos) {
-		mask_to(mask, end);
-		return;
+	if (open > mask->pos && is_quote(mask->arg[open - 1])) {
+		copy_to(mask, open);
+		end = quoted_end(mask, open);
 	}
-	quote = mask->arg[open - 1];
-	copy_to(mask, open);
-	for (end = open; end < mask->sz && mask->arg[end] != quote; end++)
-		if (mask->arg[end] == '\\' && end + 1 < mask->sz && mask->arg[end + 1] != quote)
-			end++;
 	mask_to(mask, end);
 }
 

@@ -292,7 +292,8 @@ int64_t target_cpu_ns(pid_t pid)
 	clockid_t clock = (clockid_t)((~(unsigned int)pid << 3) | CPUCLOCK_SCHED);
 	struct timespec ts;
 
-	if (pid <= 0)
+	/* Beyond it the shift makes another clock of it. */
+	if (pid <= 0 || pid >= 1 << 28)
 		return -ESRCH;
 	if (clock_gettime(clock, &ts))
 		return errno == EINVAL ? -ESRCH : -errno;
