@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What goes wrong: one clear line and the exit code of facts/report.md (1 failure, 2 usage, 3
 # environment or permission, 4 no target), before anything is attached.
+# shellcheck source=tests/live/lib.sh
 . "$(dirname "$0")/lib.sh"
 need_root
 

@@ -3,6 +3,7 @@
 # kill -9 of the tracer at any moment leaves the target running and no probe behind: 50 times with
 # FULL=1, else 12.
 LIVE_LIMIT=400
+# shellcheck source=tests/live/lib.sh
 . "$(dirname "$0")/lib.sh"
 need_root
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The runtime `marks` through the full path: nesting, depth, missing LEAVEs, threads that end inside
 # a frame, wakes, ends, tasks that were there before, tasks that move, and a high rate.
+# shellcheck source=tests/live/lib.sh
 . "$(dirname "$0")/lib.sh"
 need_root
 

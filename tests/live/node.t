@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Attaching to node, a binary of 98 MB: under a second until it is attached, the best of three (the
 # machine is shared).
+# shellcheck source=tests/live/lib.sh
 . "$(dirname "$0")/lib.sh"
 need_root
 command -v node >/dev/null || skip_all "node is not installed"
