@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The section "tasks": one row per task instance, one column per number. A column whose capability
+ * the recording did not have is left out and described with its reason instead; html.c calls this.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "model/schema.h"
+#include "report/sections.h"
+
+struct row {
+	const struct task *task;
+	const struct task_result *result;
+	const struct model *model;
+};
+
+typedef int64_t (*get_fn)(const struct row *row, int arg);
+
+struct task_column {
+	struct column_doc doc;
+	get_fn get;
+	int arg;
+};
+
+static int64_t get_counter(const struct row *row, int counter)
+{
+	return row->task->c[counter];
+}
+
+static bool is_thread(const struct task *task)
+{
+	return task->runtime == RUNTIME_THREAD;
+}
+
+static int64_t get_runs(const struct row *row, int part)
+{
+	return is_thread(row->task) ? COLUMN_NULL : hist_part(&row->task->runs, part);
+}
+
+/* Count and percentiles are the histogram's; total and maximum were measured exactly. */
+static int64_t get_wake(const struct row *row, int part)
+{
+	if (!row->task->wake.cnt && part != HIST_CNT)
+		return COLUMN_NULL;
+	if (part == HIST_TOTAL)
+		return row->task->c[COUNTER_WAKE_LATENCY];
+	if (part == HIST_MAX)
+		return row->task->c[COUNTER_WAKE_LATENCY_MAX];
+	return hist_part(&row->task->wake, part);
+}
+
+enum half {
+	HIGH,
+	LOW,
+};
+
+/* 64 bits in two columns: a double holds 53, and the halves compress better. */
+static int64_t get_id(const struct row *row, int half)
+{
+	return half == HIGH ? row->task->id >> 32 : row->task->id & UINT32_MAX;
+}
+
+static int64_t get_parent(const struct row *row, int half)
+{
+	if (!row->task->parent)
+		return COLUMN_NULL;
+	return half == HIGH ? row->task->parent >> 32 : row->task->parent & UINT32_MAX;
+}
+
+static int64_t get_native(const struct row *row, int half)
+{
+	if (row->task->flags & TASK_NATIVE_UNKNOWN)
+		return COLUMN_NULL;
+	return half == HIGH ? row->task->native >> 32 : row->task->native & UINT32_MAX;
+}
+
+static int64_t get_cpus(const struct row *row, int half)
+{
+	uint64_t mask = row->task->c[COUNTER_CPUS];
+
+	return half == HIGH ? mask >> 32 : mask & UINT32_MAX;
+}
+
+static int64_t get_class(const struct row *row, int arg)
+{
+	(void)arg;
+	return row->task->class_idx < row->model->class_cnt ? row->task->class_idx : COLUMN_NULL;
+}
+
+static int64_t get_start(const struct row *row, int arg)
+{
+	(void)arg;
+	return row->task->start_ns;
+}
+
+static int64_t get_end(const struct row *row, int arg)
+{
+	(void)arg;
+	return row->task->end_ns == NO_TIME ? COLUMN_NULL : row->task->end_ns;
+}
+
+static int64_t get_wall(const struct row *row, int arg)
+{
+	(void)arg;
+	return row->task->wall_ns;
+}
+
+static int64_t get_self(const struct row *row, int arg)
+{
+	int64_t self;
+
+	(void)arg;
+	if (__builtin_sub_overflow(row->task->wall_ns, row->task->c[COUNTER_CHILD_WALL], &self))
+		return COLUMN_NULL;
+	return self;
+}
+
+static int64_t get_inside(const struct row *row, int arg)
+{
+	(void)arg;
+	return row->result->inside_ns;
+}
+
+static int64_t get_switches(const struct row *row, int arg)
+{
+	int64_t sum;
+
+	(void)arg;
+	if (__builtin_add_overflow(row->task->c[COUNTER_SWITCH_VOLUNTARY],
+				   row->task->c[COUNTER_SWITCH_INVOLUNTARY], &sum))
+		return COLUMN_NULL;
+	return sum;
+}
+
+/* On-CPU time split by where the timer's ticks fell; the ticks themselves are too coarse to show. */
+static int64_t get_mode(const struct row *row, int counter)
+{
+	const int64_t *c = row->task->c;
+	double ticks = (double)c[COUNTER_TICKS_USER] + c[COUNTER_TICKS_KERNEL];
+
+	if (!is_thread(row->task) || ticks <= 0 || c[counter] < 0 || c[COUNTER_ON_CPU] < 0 ||
+	    c[COUNTER_ON_CPU] > INT64_MAX / 2 || c[counter] > ticks)
+		return COLUMN_NULL;
+	return c[COUNTER_ON_CPU] * (c[counter] / ticks);
+}
+
+static int64_t get_faults(const struct row *row, int arg)
+{
+	int64_t sum;
+
+	(void)arg;
+	if (__builtin_add_overflow(row->task->c[COUNTER_FAULT_MINOR],
+				   row->task->c[COUNTER_FAULT_MAJOR], &sum))
+		return COLUMN_NULL;
+	return sum;
+}
+
+static int64_t get_thread(const struct row *row, int arg)
+{
+	(void)arg;
+	return row->task->tid;
+}
+
+static int64_t get_process(const struct row *row, int arg)
+{
+	(void)arg;
+	return row->task->tgid;
+}
+
+static int64_t get_from_start(const struct row *row, int arg)
+{
+	(void)arg;
+	return !!(row->task->flags & TASK_SEEN_FROM_START);
+}
+
+static int64_t get_forced(const struct row *row, int arg)
+{
+	(void)arg;
+	return row->task->forced_cnt;
+}
+
+static int64_t get_slices_lost(const struct row *row, int arg)
+{
+	(void)arg;
+	return row->task->slices_lost > INT64_MAX ? INT64_MAX : (int64_t)row->task->slices_lost;
+}
+
+#define COUNTER(name, path, doc, cap, counter)                                                     \
+	{                                                                                          \
+		{name, path, doc, CAP_##cap}, get_counter, COUNTER_##counter                       \
+	}
+#define WAKE(name, part, doc)                                                                      \
+	{                                                                                          \
+		{"wake_" name, "wake_latency." name, doc, CAP_WAKES}, get_wake, HIST_##part        \
+	}
+#define RUNS(name, part, doc)                                                                      \
+	{                                                                                          \
+		{"runs_" name, "runs." name, doc, CAP_RUNS}, get_runs, HIST_##part                 \
+	}
+
+/* The path leads to the schema's text; the text here is for what the schema does not have. */
+static const struct task_column columns[] = {
+	{{"tid", NULL, "thread part of the task's id", CAP_ALWAYS}, get_id, HIGH},
+	{{"seq", NULL, "sequence part of the task's id", CAP_ALWAYS}, get_id, LOW},
+	{{"parent_tid", NULL, "the task that created it", CAP_ALWAYS}, get_parent, HIGH},
+	{{"parent_seq", NULL, "the task that created it", CAP_ALWAYS}, get_parent, LOW},
+	{{"native_hi", NULL, "the runtime's own id", CAP_ALWAYS}, get_native, HIGH},
+	{{"native_lo", NULL, "the runtime's own id", CAP_ALWAYS}, get_native, LOW},
+	{{"class", NULL, "tasks of one kind", CAP_ALWAYS}, get_class, 0},
+	{{"process", NULL, "the process that it runs in", CAP_ALWAYS}, get_process, 0},
+	{{"thread", NULL, "the thread that ran it last", CAP_ALWAYS}, get_thread, 0},
+	{{"start", "start_time", "when it began", CAP_ALWAYS}, get_start, 0},
+	{{"end", "end_time", "when it ended", CAP_ALWAYS}, get_end, 0},
+	{{"from_start", "seen_from_start", "its beginning was seen", CAP_ALWAYS},
+	 get_from_start,
+	 0},
+	{{"wall", "time.wall_ns", "time in its frames", CAP_ALWAYS}, get_wall, 0},
+	{{"self", "time.self_ns", "wall time without inner frames", CAP_ALWAYS}, get_self, 0},
+	{{"inside", NULL, "wall time within the recording", CAP_ALWAYS}, get_inside, 0},
+	COUNTER("run", "time.on_cpu_ns", "on a CPU", CPU, ON_CPU),
+	COUNTER("runq", "time.runqueue_ns", "ready, waiting for a CPU", WAITS, RUNQUEUE),
+	COUNTER("disk", "time.blocked_disk_ns", "blocked by the disk", WAITS, BLOCKED_DISK),
+	COUNTER("net", "time.blocked_net_ns", "blocked by the network", WAITS, BLOCKED_NET),
+	COUNTER("lock", "time.blocked_lock_ns", "blocked by a lock", WAITS, BLOCKED_LOCK),
+	COUNTER("timer", "time.blocked_timer_ns", "sleeping", WAITS, BLOCKED_TIMER),
+	COUNTER("other", "time.blocked_other_ns", "blocked by what is unclear", WAITS,
+		BLOCKED_OTHER),
+	COUNTER("idle", "time.idle_ns", "waiting for work", WAITS, IDLE),
+	COUNTER("wakes", "wakes.received", "times it was woken", WAKES, WAKE_RECEIVED),
+	COUNTER("wakes_self", "wakes.by_self", "times it woke itself", WAKES, WAKE_SELF),
+	COUNTER("wakes_sent", "wakes.sent", "times it woke others", WAKES, WAKE_SENT),
+	WAKE("count", CNT, "wakes with a known latency"),
+	WAKE("total_ns", TOTAL, "woken until running, summed"),
+	WAKE("p50_ns", P50, "woken until running"),
+	WAKE("p90_ns", P90, "woken until running"),
+	WAKE("p99_ns", P99, "woken until running"),
+	WAKE("max_ns", MAX, "woken until running, longest"),
+	RUNS("count", CNT, "polls or callbacks"),
+	RUNS("total_ns", TOTAL, "polls or callbacks, summed"),
+	RUNS("p50_ns", P50, "a poll or callback"),
+	RUNS("p90_ns", P90, "a poll or callback"),
+	RUNS("p99_ns", P99, "a poll or callback"),
+	RUNS("max_ns", MAX, "the longest poll or callback"),
+	{{"user", "cpu_metrics.time_user_ms", "in user mode", CAP_CPU},
+	 get_mode,
+	 COUNTER_TICKS_USER},
+	{{"kernel", "cpu_metrics.time_kernel_ms", "in the kernel", CAP_CPU},
+	 get_mode,
+	 COUNTER_TICKS_KERNEL},
+	{{"switches", "cpu_metrics.context_switches", "switches", CAP_WAITS}, get_switches, 0},
+	COUNTER("preempted", "cpu_metrics.context_switches_involuntary", "preempted", WAITS,
+		SWITCH_INVOLUNTARY),
+	COUNTER("cycles", "cpu_metrics.cpu_cycles", "CPU cycles", CYCLES, HW_CYCLES),
+	COUNTER("instructions", "cpu_metrics.instructions", "instructions", INSTRUCTIONS,
+		HW_INSTRUCTIONS),
+	COUNTER("cache_misses", "cpu_metrics.cache_misses", "cache misses", CACHE_MISSES,
+		HW_CACHE_MISSES),
+	COUNTER("branch_misses", "cpu_metrics.branch_misses", "branch misses", BRANCH_MISSES,
+		HW_BRANCH_MISSES),
+	{{"cpus_hi", "cpu_metrics.core_affinity", "CPUs 32..63", CAP_CPU}, get_cpus, HIGH},
+	{{"cpus_lo", "cpu_metrics.core_affinity", "CPUs 0..31", CAP_CPU}, get_cpus, LOW},
+	{{"faults", "memory_metrics.page_faults", "page faults", CAP_FAULTS}, get_faults, 0},
+	COUNTER("faults_major", NULL, "page faults that waited for the disk", FAULTS, FAULT_MAJOR),
+	COUNTER("probe_hits", NULL, "probes that fired in it", ALWAYS, PROBE_HITS),
+	{{"forced", NULL, "frames whose end was inferred", CAP_ALWAYS}, get_forced, 0},
+	{{"slices_lost", NULL, "pieces of it that were lost", CAP_ALWAYS}, get_slices_lost, 0},
+};
+#define COLUMN_CNT (sizeof(columns) / sizeof(*columns))
+
+/* Fields of the schema that this page has no column for: the reader is told why. */
+static const char *const unmeasured_groups[] = {
+	"memory_metrics.current_bytes", "io_metrics.bytes_read",
+	"network_metrics.bytes_sent",   "efficiency_score",
+	"source_location.file_path",
+};
+
+static const char *get_model_str(const void *ctx, uint64_t id)
+{
+	return model__str(ctx, id);
+}
+
+static const char *get_cause(const void *ctx, uint64_t idx)
+{
+	const struct analysis *analysis = ctx;
+
+	return analysis->tasks[idx].cause;
+}
+
+struct enum_column {
+	const char *name;
+	const char *(*get)(unsigned int val);
+	unsigned int cnt;
+};
+
+static const struct enum_column enums[] = {
+	{"runtime", runtime_name, RUNTIME_CNT},
+	{"state", state_name, STATE_CNT},
+	{"binding", binding_name, BINDING_CNT},
+	{"bottleneck", bottleneck_name, BOTTLENECK_CNT},
+};
+
+static unsigned int enum_of(const struct row *row, size_t column)
+{
+	switch (column) {
+	case 0:
+		return row->task->runtime;
+	case 1:
+		return row->task->state;
+	case 2:
+		return row->task->binding;
+	}
+	return row->result->bottleneck;
+}
+
+static const char *get_enum(const void *ctx, uint64_t val)
+{
+	const struct enum_column *column = ctx;
+
+	return val < column->cnt ? column->get(val) : "unknown";
+}
+
+/* Causes are few texts behind many pointers: each row takes the index of a task with its text. */
+static void add_causes(struct columns *out, const struct analysis *analysis, int64_t *vals)
+{
+	struct map64 first = {0};
+	uint64_t at;
+
+	for (size_t i = 0; i < out->rows; i++) {
+		const char *cause = analysis->tasks[i].cause;
+
+		vals[i] = COLUMN_NULL;
+		if (!cause)
+			continue;
+		if (!map64__get(&first, (uintptr_t)cause, &at)) {
+			at = i;
+			if (map64__set(&first, (uintptr_t)cause, at))
+				out->err = -ENOMEM;
+		}
+		vals[i] = at;
+	}
+	map64__free(&first);
+	columns__add_strings(out, "cause", vals, get_cause, analysis);
+}
+
+static void add_strings(struct columns *out, const struct analysis *analysis, int64_t *vals)
+{
+	const struct model *model = analysis->model;
+
+	for (size_t i = 0; i < out->rows; i++)
+		vals[i] = model->tasks[i].name;
+	columns__add_strings(out, "name", vals, get_model_str, model);
+	for (size_t at = 0; at < sizeof(enums) / sizeof(*enums); at++) {
+		for (size_t i = 0; i < out->rows; i++) {
+			struct row row = {&model->tasks[i], &analysis->tasks[i], model};
+
+			vals[i] = enum_of(&row, at);
+		}
+		columns__add_strings(out, enums[at].name, vals, get_enum, &enums[at]);
+	}
+	add_causes(out, analysis, vals);
+}
+
+/* The descriptions stand before the columns; which ones have values is remembered in `present`. */
+static void describe(struct columns *out, const struct model *model, bool present[COLUMN_CNT])
+{
+	json__key(&out->head, "fields");
+	json__arr_begin(&out->head);
+	for (size_t at = 0; at < COLUMN_CNT; at++)
+		present[at] = column__describe(&out->head, model, &columns[at].doc);
+	for (size_t i = 0; i < sizeof(unmeasured_groups) / sizeof(*unmeasured_groups); i++) {
+		struct column_doc doc = {unmeasured_groups[i], unmeasured_groups[i], "",
+					 CAP_ALWAYS};
+
+		if (schema__find("task", unmeasured_groups[i]))
+			column__describe(&out->head, model, &doc);
+	}
+	json__arr_end(&out->head);
+	json__kv_i64(&out->head, "duration",
+		     model->meta.duration_ns == NO_TIME ? 0 : model->meta.duration_ns);
+}
+
+int section_tasks(const struct model *model, const struct analysis *analysis, FILE *file)
+{
+	int64_t *vals = malloc((model->task_cnt ? model->task_cnt : 1) * sizeof(*vals));
+	struct columns out;
+	bool present[COLUMN_CNT];
+	int err;
+
+	columns__start(&out, model->task_cnt);
+	if (!vals) {
+		out.err = -ENOMEM;
+		goto cleanup;
+	}
+	describe(&out, model, present);
+	add_strings(&out, analysis, vals);
+	for (size_t at = 0; at < COLUMN_CNT; at++) {
+		if (!present[at])
+			continue;
+		for (size_t i = 0; i < model->task_cnt; i++) {
+			struct row row = {&model->tasks[i], &analysis->tasks[i], model};
+
+			vals[i] = columns[at].get(&row, columns[at].arg);
+		}
+		columns__add(&out, columns[at].doc.name, vals);
+	}
+
+cleanup:
+	err = columns__finish(&out, "as-tasks", file);
+	free(vals);
+	return err;
+}
