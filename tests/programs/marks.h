@@ -57,6 +57,7 @@ struct task {
 	uint64_t enters;
 	uint64_t wall_ns, self_ns, cpu_ns; /* wall: inclusive; self and cpu: without inner frames */
 	uint64_t wakes_received, wakes_sent, wakes_self;
+	uint64_t wakes_run; /* ENTERs that a wake had come before */
 	uint64_t woken_ns; /* since when it waits to run */
 	uint64_t wake_delay_ns, wake_delay_max_ns;
 	int state;
@@ -110,6 +111,7 @@ static inline void enter(uint64_t id)
 	if (task->woken_ns) {
 		uint64_t delay = mono_ns() - task->woken_ns;
 
+		task->wakes_run++;
 		task->wake_delay_ns += delay;
 		if (delay > task->wake_delay_max_ns)
 			task->wake_delay_max_ns = delay;
@@ -186,10 +188,10 @@ static inline void print_task(uint64_t id)
 	       ", \"cpu_ns\": %" PRIu64 ", ",
 	       task->enters, task->wall_ns, task->self_ns, task->cpu_ns);
 	printf("\"wakes_received\": %" PRIu64 ", \"wakes_sent\": %" PRIu64
-	       ", \"wakes_self\": %" PRIu64 ", \"wake_delay_ns\": %" PRIu64
-	       ", \"wake_delay_max_ns\": %" PRIu64 ", ",
-	       task->wakes_received, task->wakes_sent, task->wakes_self, task->wake_delay_ns,
-	       task->wake_delay_max_ns);
+	       ", \"wakes_self\": %" PRIu64 ", \"wakes_run\": %" PRIu64
+	       ", \"wake_delay_ns\": %" PRIu64 ", \"wake_delay_max_ns\": %" PRIu64 ", ",
+	       task->wakes_received, task->wakes_sent, task->wakes_self, task->wakes_run,
+	       task->wake_delay_ns, task->wake_delay_max_ns);
 	printf("\"state\": \"%s\", \"parent\": \"%" PRIu64 "\", \"parent_is_thread\": %s}\n",
 	       state_names[task->state], task->parent, task->parent_is_thread ? "true" : "false");
 }
