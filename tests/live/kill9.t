@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# kill -9 of the tracer at any moment leaves the target running and no probe behind: 50 times with
-# FULL=1, else 12.
+# kill -9 of the tracer at any moment leaves the target running and no probe behind, on each rung of
+# attaching: 50 times with FULL=1, else 15.
 LIVE_LIMIT=400
 # shellcheck source=tests/live/lib.sh
 . "$(dirname "$0")/lib.sh"
 need_root
 
-times=12
+times=15
 [ -z "${FULL-}" ] || times=50
 tracefs=/sys/kernel/tracing
 if [ ! -e "$tracefs/uprobe_events" ]; then
@@ -52,10 +52,11 @@ wait_until 5 no_breakpoints
 ok $? "detached: they are gone"
 
 killed=()
+rungs=(multi tracefs perf)
 RANDOM=42
 frozen=0 attached=0
 for ((i = 0; i < times; i++)); do
-	launch_tracer -p "$program" -o "$work/killed.ndjson"
+	launch_tracer -p "$program" -o "$work/killed.ndjson" --attach "${rungs[i % 3]}"
 	sleep "$(printf '0.%03d' $((RANDOM % 300)))"
 	! grep -q '^attached' "$tracer_err" || attached=$((attached + 1))
 	killed+=("$tracer")

@@ -6,11 +6,13 @@
 . "$(dirname "$0")/lib.sh"
 need_root
 
+options=(--slices)
 for scenario in nest deep missing-leave thread-exit wakes cancel existing ordering; do
 	record "$work/$scenario.ndjson" marks "$scenario"
 	compare marks.py "$scenario" "$program_out" "$work/$scenario.ndjson"
 done
 
+options=()
 # what a second tracer's rings and a loaded machine surely carry; 100,000 is the benchmark's
 for run in 1 ${FULL:+2 3}; do
 	record "$work/rate.ndjson" marks rate 20000 2 2
