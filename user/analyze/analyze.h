@@ -74,6 +74,7 @@ struct task_result {
 };
 
 struct totals {
+	int64_t duration_ns; /* of an unfinished recording as far as its records reach */
 	int64_t c[COUNTER_CNT]; /* over all tasks, folded ones too */
 	uint64_t tasks;
 	uint64_t by_state[STATE_CNT];

@@ -48,6 +48,7 @@ int pass_totals(struct analysis *analysis)
 	struct totals *totals = &analysis->totals;
 	int64_t duration = recording_ns(model);
 
+	totals->duration_ns = duration;
 	for (size_t i = 0; i < model->task_cnt; i++) {
 		const struct task *task = &model->tasks[i];
 		int64_t from = task->start_ns > 0 ? task->start_ns : 0;
