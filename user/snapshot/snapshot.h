@@ -28,18 +28,18 @@ void snapshot_writer__free(struct snapshot_writer *writer);
 
 enum snapshot_error {
 	SNAPSHOT_OK,
-	SNAPSHOT_NOT_ONE,	/* no magic */
-	SNAPSHOT_TOO_NEW,	/* a newer major version */
-	SNAPSHOT_DAMAGED,	/* nothing in it proves itself */
-	SNAPSHOT_UNREADABLE,	/* errno in err */
+	SNAPSHOT_NOT_ONE, /* no magic */
+	SNAPSHOT_TOO_NEW, /* a newer major version */
+	SNAPSHOT_DAMAGED, /* nothing in it proves itself */
+	SNAPSHOT_UNREADABLE, /* errno in err */
 	SNAPSHOT_NO_MEMORY,
 };
 
 struct snapshot_status {
 	enum snapshot_error error;
 	int err;
-	bool complete;	   /* finished by its recorder */
-	bool salvaged;	   /* read from a checkpoint, or by scanning for chunks */
+	bool complete; /* finished by its recorder */
+	bool salvaged; /* read from a checkpoint, or by scanning for chunks */
 	uint64_t bytes_bad; /* bytes that no CRC proves */
 	uint32_t chunk_cnt;
 	uint32_t chunk_bad;
