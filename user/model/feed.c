@@ -171,7 +171,6 @@ struct task *task_of(struct model *model, uint64_t id, uint32_t tgid, bool async
 {
 	struct task *task = model__task(model, id);
 	struct feed *feed = model->feed;
-	uint64_t limit = feed->options.max_memory;
 
 	if (task) {
 		*state = &feed->tasks[task - model->tasks];
@@ -182,7 +181,7 @@ struct task *task_of(struct model *model, uint64_t id, uint32_t tgid, bool async
 		return stand_in(feed, async, state);
 	}
 	/* What lives cannot be folded, and the target decides how much that is. */
-	if (!id || (limit && feed__memory(model) > limit + limit / 4)) {
+	if (!id || fold__is_tight(model)) {
 		feed->refused_cnt++;
 		return stand_in(feed, async, state);
 	}
@@ -453,6 +452,7 @@ int feed__event(struct model *model, const struct event *event)
 		err = fold__check(model);
 		if (err)
 			return err;
+		feed->is_tight = fold__is_tight(model);
 	}
 	return handlers[event->kind](model, event);
 }

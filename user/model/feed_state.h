@@ -60,6 +60,7 @@ struct feed {
 	uint64_t swept_ns;
 
 	size_t max_slices;
+	bool is_tight; /* what lives uses up all memory: the timeline is full before max_slices */
 	struct map64 longest; /* hash(tid, depth, second) -> slice, once max_slices are there */
 
 	struct map64 folded; /* id / 64 -> bits: ids are dense, so a set of millions stays small */
@@ -120,6 +121,8 @@ int timeline__sort(struct model *model);
 
 /* fold.c */
 bool fold__has(const struct feed *feed, uint64_t id);
+/* Is there no room for more living tasks, nor for more of the timeline? */
+bool fold__is_tight(const struct model *model);
 /* Folds ended tasks, oldest first, when the model has become too big. Moves tasks. */
 int fold__check(struct model *model);
 /* Adds a task's numbers to its class; the task itself is not counted. */

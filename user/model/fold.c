@@ -177,6 +177,13 @@ static int fold(struct model *model, uint64_t excess)
 	return compact_edges(model) ? -ENOMEM : err;
 }
 
+bool fold__is_tight(const struct model *model)
+{
+	uint64_t limit = model->feed->options.max_memory;
+
+	return limit && feed__memory(model) > limit + limit / 4;
+}
+
 int fold__check(struct model *model)
 {
 	struct feed *feed = model->feed;

@@ -51,7 +51,7 @@ int timeline__add(struct model *model, const struct event *event, uint64_t start
 
 	if (dur_ns > INT64_MAX)
 		dur_ns = INT64_MAX;
-	if (model->slice_cnt < feed->max_slices) {
+	if (model->slice_cnt < feed->max_slices && !feed->is_tight) {
 		slice = model__slice_add(model);
 		if (!slice)
 			return -ENOMEM;
