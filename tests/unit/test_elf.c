@@ -224,8 +224,11 @@ static void test_hostile_names(const char *dir)
 		target = own_target();
 		map = map_at(target, mem);
 		ok(map->deleted == gone, "file %zu: %sdeleted", i, gone ? "" : "not ");
-		ok(address_by_name(target, mem, MARKER) > (uintptr_t)mem,
-		   "file %zu: its functions are found", i);
+		if (gone && geteuid())
+			ok(true, "file %zu: # SKIP needs CAP_CHECKPOINT_RESTORE", i);
+		else
+			ok(address_by_name(target, mem, MARKER) > (uintptr_t)mem,
+			   "file %zu: its functions are found", i);
 		target__free(target);
 		munmap(mem, sz);
 		unlink(path);

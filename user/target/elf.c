@@ -107,6 +107,27 @@ static bool is_mapped_file(int fd, const struct target *target, const struct tar
 	return false;
 }
 
+/* The program itself, for tracers that may not follow map_files: also when it was replaced. */
+static int open_exe(struct elf_file *file, const struct target *target,
+		    const struct target_map *map)
+{
+	int path_fd, fd;
+
+	if (!target->exe || strcmp(map->path, target->exe) != 0)
+		return -ENOENT;
+	snprintf(file->open_path, sizeof(file->open_path), "/proc/%d/exe", target->via);
+	path_fd = open(file->open_path, O_PATH | O_CLOEXEC);
+	if (path_fd < 0)
+		return -errno;
+	fd = reopen_regular(path_fd);
+	close(path_fd);
+	if (fd >= 0 && !is_mapped_file(fd, target, map)) {
+		close(fd);
+		return -ESTALE;
+	}
+	return fd;
+}
+
 /* By the path, for tracers that may not follow map_files. Links in the target's root stay in it. */
 static int open_by_path(struct elf_file *file, const struct target *target,
 			const struct target_map *map)
@@ -219,6 +240,11 @@ static int read_header(struct elf_file *file)
 	return 0;
 }
 
+static bool is_refused(int fd)
+{
+	return fd == -EPERM || fd == -EACCES || fd == -ENOENT;
+}
+
 struct elf_file *elf_file__open(const struct target *target, const struct target_map *map)
 {
 	struct elf_file *file;
@@ -236,7 +262,9 @@ struct elf_file *elf_file__open(const struct target *target, const struct target
 	file->dev = map->dev;
 	file->inode = map->inode;
 	file->fd = open_map_files(file, target, map);
-	if (file->fd == -EPERM || file->fd == -EACCES || file->fd == -ENOENT)
+	if (is_refused(file->fd))
+		file->fd = open_exe(file, target, map);
+	if (is_refused(file->fd) || file->fd == -ESTALE)
 		file->fd = open_by_path(file, target, map);
 	file->path = strdup(map->path);
 	if (file->fd < 0)

@@ -18,15 +18,15 @@ struct elf_sym {
 
 struct elf_file {
 	int fd; /* kept, so that symbols survive the target's exit */
-	/* valid in the tracer's namespace: /proc/PID/map_files/..., or /proc/self/fd/... of `fd` where
-	 * those may not be followed */
+	/* valid in the tracer's namespace: /proc/PID/map_files/...; where those may not be followed,
+	 * /proc/PID/exe, or /proc/self/fd/... of `fd` */
 	char open_path[64];
 	char *path;
 	uint64_t dev, inode;
 	uint8_t build_id[20];
 	size_t build_id_sz;
 	uint64_t id; /* hash of the build-id, or of dev, inode and size where there is none */
-	void *elf;   /* Elf * */
+	void *elf; /* Elf * */
 };
 
 /* One executable mapping of each file, from *pos = 0 on; NULL behind the last. Not the vdso and other

@@ -28,9 +28,9 @@ struct target {
 	uint64_t start_boot_ns;
 	uid_t uid;
 	char comm[64];
-	char *exe;	  /* readlink of /proc/PID/exe, or NULL */
-	char *cmdline;	  /* arguments joined by spaces, what looks like a secret masked */
-	char *container;  /* id from its cgroup path, or NULL */
+	char *exe; /* readlink of /proc/PID/exe, or NULL */
+	char *cmdline; /* arguments joined by spaces, what looks like a secret masked */
+	char *container; /* id from its cgroup path, or NULL */
 	char *namespaces; /* "pid mnt net user": those unlike the tracer's own, "" for none */
 	struct target_map *maps;
 	size_t map_cnt, map_cap;
