@@ -12,10 +12,11 @@ rusage = Worst("RUSAGE_THREAD and the thread's CPU clock agree")
 pattern_ns = {}
 for truth in threads:
     waits = sum(truth["wait_ns"].values())
-    # run-queue time counts from before the first clock read, so it may exceed by that
+    main = truth["pattern"] == "main"
+    begin = truth["start_ns"] if main else truth["born_ns"]
     explained.add(truth["thread"], waits + truth["cpu_ns"] + truth["schedstat_runqueue_ns"],
-                  truth["end_ns"] - truth["start_ns"], 0.02,
-                  3 * MS + truth["schedstat_runqueue_ns"] / 10)
+                  truth["end_ns"] - begin, 0.01,
+                  3 * MS + (0 if main else truth["created_ns"] - truth["born_ns"]))
     rusage.add(truth["thread"], truth["cpu_user_ns"] + truth["cpu_system_ns"], truth["cpu_ns"],
                0.02, 5 * MS)
     for name, ns in truth["wait_ns"].items():

@@ -342,9 +342,11 @@ static void thread_start(struct worker *worker)
 
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, 128 * 1024);
+	worker->born_ns = mono_ns();
 	errno = pthread_create(&worker->thread, &attr, thread_main, worker);
 	if (errno)
 		die("pthread_create");
+	worker->created_ns = mono_ns();
 	pthread_attr_destroy(&attr);
 }
 
