@@ -3,6 +3,8 @@
  * `asyncscope-bpf runtimes -p PID`: which runtimes each adapter finds in a process, how sure it is and
  * why, and with -v the probes that a recording would attach. A row in main.c.
  */
+#include "cmd/cmd.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -15,14 +17,6 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "runtime/runtime.h"
-
-enum exit_code {
-	EXIT_OK = 0,
-	EXIT_FAILED = 1,
-	EXIT_USAGE = 2,
-	EXIT_PERMISSION = 3,
-	EXIT_NO_TARGET = 4,
-};
 
 struct runtimes_options {
 	pid_t pid;
@@ -112,7 +106,7 @@ static int say_no_target(pid_t pid, enum target_error error)
 	else
 		log_err("cannot look into process %d: %s", pid, target_error_text(error));
 	if (error == TARGET_DENIED)
-		return EXIT_PERMISSION;
+		return EXIT_ENVIRONMENT;
 	return error == TARGET_NO_MEMORY ? EXIT_FAILED : EXIT_NO_TARGET;
 }
 

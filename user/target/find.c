@@ -58,6 +58,10 @@ int target_find_by_name(const char *name, pid_t **pids)
 	for (int i = 0; i < cnt; i++)
 		if (may_be_target((*pids)[i], &stat) && has_name((*pids)[i], &stat, name))
 			(*pids)[kept++] = (*pids)[i];
+	if (!kept) {
+		free(*pids);
+		*pids = NULL;
+	}
 	return cnt < 0 ? cnt : kept;
 }
 
