@@ -76,7 +76,7 @@ static void percent_of_duration(struct value *value, const struct row *row, doub
 	int64_t duration = row->analysis->totals.duration_ns;
 
 	if (duration > 0)
-		value__num(value, ns / (double)duration * 100);
+		value__num(value, ns * 100 / (double)duration);
 	else
 		value__null(value, "the recording has no length");
 }

@@ -269,7 +269,7 @@ static void write_legend(struct summary *summary)
 {
 	for (size_t i = 0; i < PART_CNT; i++) {
 		if (i)
-			buf__puts(&summary->buf, "  ");
+			buf__add(&summary->buf, " ", 1);
 		summary__colour(summary, parts[i].colour);
 		buf__puts(&summary->buf, summary->options.ascii ? parts[i].ascii : parts[i].glyph);
 		summary__colour(summary, "0");
