@@ -19,7 +19,7 @@ SWITCH_NS = 10 * US
 # are unclear, so other; waiting for a thread's end is no bottleneck, so idle.
 CAUSE = {"lock": "blocked_lock", "net": "blocked_net", "disk": "blocked_disk",
          "timer": "blocked_timer", "idle": "idle", "pipe": "blocked_other",
-         "sem": "blocked_other", "join": "idle"}
+         "sem": "blocked_other", "create": "blocked_other", "join": "idle"}
 
 
 def expected_waits(truth):
@@ -27,6 +27,14 @@ def expected_waits(truth):
     for name, ns in truth["wait_ns"].items():
         waits[CAUSE[name]] += ns
     return waits
+
+
+def birth_wait(truth):
+    """Blocked in the kernel between birth and the first clock: a mapping's or procfs' lock."""
+    if truth["pattern"] == "main":
+        return 0
+    return max(0, truth["start_ns"] - truth["born_ns"] - truth["birth_cpu_ns"] -
+               truth["birth_runqueue_ns"])
 
 
 def switches(truth):
@@ -64,7 +72,8 @@ def compare_waits(pairs):
             if waits[cause] > 10 * MS:
                 by_cause[cause].add(truth["thread"], got, waits[cause], 0.05, 5 * MS + slack)
             else:
-                nothing.add(f"{truth['thread']} {cause}", got, waits[cause], 0, 5 * MS)
+                floor = 5 * MS + slack + (birth_wait(truth) if cause == "blocked_other" else 0)
+                nothing.add(f"{truth['thread']} {cause}", got, waits[cause], 0, floor)
     for worst in by_cause.values():
         worst.finish()
     nothing.finish()

@@ -327,6 +327,7 @@ static void *thread_main(void *arg)
 
 	pthread_setname_np(pthread_self(), worker->name);
 	life_begin(worker);
+	worker->birth = worker->start;
 	worker->start.cpu_ns = 0;
 	worker->start.runqueue_ns = 0;
 	memset(&worker->usage, 0, sizeof(worker->usage));
@@ -350,11 +351,15 @@ static void thread_start(struct worker *worker)
 	pthread_attr_destroy(&attr);
 }
 
-static void phase_start(char phase)
+/* Creating a thread waits for the lock of the address space, which faults hold too. */
+static void phase_start(struct worker *self, char phase)
 {
+	struct moment begin = now(self);
+
 	for (int i = 0; i < worker_cnt; i++)
 		if (workers[i].pattern->phase == phase)
 			thread_start(&workers[i]);
+	waited(self, &begin, WAIT_CREATE);
 }
 
 static void phase_join(struct worker *self, char phase, bool with_pools)
@@ -391,12 +396,14 @@ static void drive_phase_a(struct worker *self)
 		sem_post(&g.sem);
 }
 
-static void stop_pools(void)
+static void stop_pools(struct worker *self)
 {
+	struct moment begin = now(self);
 	uint64_t one = 1;
 
 	for (size_t i = 0; i < ARRAY_CNT(pools); i++)
 		pthread_mutex_lock(&pools[i].mutex);
+	waited(self, &begin, WAIT_LOCK);
 	g.stop = true;
 	for (size_t i = 0; i < ARRAY_CNT(pools); i++) {
 		pthread_mutex_unlock(&pools[i].mutex);
@@ -607,14 +614,14 @@ int main(int argc, char **argv)
 	getrusage(RUSAGE_SELF, &usage);
 	life_begin(&self);
 	g.phase_end = mono_ns() + (uint64_t)(g.seconds * 1e9);
-	phase_start('A');
+	phase_start(&self, 'A');
 	drive_phase_a(&self);
 	phase_join(&self, 'A', false);
-	phase_start('B');
+	phase_start(&self, 'B');
 	phase_join(&self, 'B', false);
-	phase_start('C');
+	phase_start(&self, 'C');
 	phase_join(&self, 'C', false);
-	stop_pools();
+	stop_pools(&self);
 	phase_join(&self, 'A', true);
 	life_end(&self);
 

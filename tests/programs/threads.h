@@ -16,6 +16,7 @@
 	X(DISK, disk)                                                                              \
 	X(TIMER, timer)                                                                            \
 	X(IDLE, idle)                                                                              \
+	X(CREATE, create)                                                                          \
 	X(PIPE, pipe)                                                                              \
 	X(SEM, sem)                                                                                \
 	X(JOIN, join)
@@ -61,7 +62,7 @@ struct worker {
 	uint64_t wall_ns[WAIT_CNT], blocked_ns[WAIT_CNT];
 	struct rusage usage, usage_end;
 	uint64_t born_ns, created_ns; /* its creator's clock around its birth */
-	struct moment start, end;
+	struct moment birth, start, end; /* birth: at its first own instructions */
 	struct schedstat schedstat, schedstat_end;
 };
 
@@ -151,8 +152,10 @@ static inline void print_worker(const struct worker *worker)
 	       b->ru_nvcsw - a->ru_nvcsw, b->ru_nivcsw - a->ru_nivcsw, b->ru_minflt - a->ru_minflt,
 	       b->ru_majflt - a->ru_majflt);
 	printf("\"born_ns\": %" PRIu64 ", \"created_ns\": %" PRIu64 ", \"start_ns\": %" PRIu64
-	       ", \"end_ns\": %" PRIu64 "}\n",
+	       ", \"end_ns\": %" PRIu64 ", ",
 	       worker->born_ns, worker->created_ns, worker->start.mono_ns, worker->end.mono_ns);
+	printf("\"birth_cpu_ns\": %" PRIu64 ", \"birth_runqueue_ns\": %" PRIu64 "}\n",
+	       worker->birth.cpu_ns, worker->birth.runqueue_ns);
 }
 
 #endif
