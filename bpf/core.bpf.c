@@ -128,6 +128,7 @@ __hidden struct thread_state *thread_new(struct task_struct *task, u64 now, u32 
 	if (!state)
 		return NULL;
 	state->tid = tid;
+	state->tgid = BPF_CORE_READ(task, tgid);
 	state->seq = (u32)(now >> 10) + 1;
 	state->mark_ns = now;
 	kernel_counts_read(&state->mark, task);
@@ -223,12 +224,26 @@ __hidden void read_hw(u64 *hw)
 	READ_HW(3);
 }
 
+/*
+ * Each branch in what emits a slice doubles what the verifier looks at, and loops over frames
+ * multiply it; so yes and no are computed: all ones or 0.
+ */
+static __always_inline u64 mask_less(u64 a, u64 b) /* both below 2^63 */
+{
+	return (u64)((s64)(a - b) >> 63);
+}
+
+static __always_inline u64 mask_equal(u32 a, u32 b)
+{
+	return mask_less(a ^ b, 1);
+}
+
 /* Wakes the consumer only when there is much to read: it also looks by itself, on a clock. */
 static __always_inline u64 ring_flags(void)
 {
-	if (bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) >= cfg.wakeup_bytes)
-		return BPF_RB_FORCE_WAKEUP;
-	return BPF_RB_NO_WAKEUP;
+	u64 little = mask_less(bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA), cfg.wakeup_bytes);
+
+	return (little & BPF_RB_NO_WAKEUP) | (~little & BPF_RB_FORCE_WAKEUP);
 }
 
 static __always_inline void *reserve(u64 sz)
@@ -236,10 +251,12 @@ static __always_inline void *reserve(u64 sz)
 	void *record = bpf_ringbuf_reserve(&ring, sz, 0);
 
 	/* The kernel says only no. There was room: somebody else held the ring's lock. */
-	if (!record)
-		count_loss(bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) + sz + 8 < cfg.ring_sz ?
-				   LOSS_RING_BUSY :
-				   LOSS_RING_FULL);
+	if (!record) {
+		u64 avail = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
+		u64 room = mask_less(avail + sz + BPF_RINGBUF_HDR_SZ, cfg.ring_sz);
+
+		count_loss((room & LOSS_RING_BUSY) | (~room & LOSS_RING_FULL));
+	}
 	return record;
 }
 
@@ -382,7 +399,7 @@ __hidden void emit_exec(struct task_struct *task, u32 tid, u32 old_tid)
 		u32 cnt = 0;                                                                       \
 		if (!record)                                                                       \
 			return;                                                                    \
-		record->slice = slice;                                                             \
+		fill_slice(&record->slice, thread, frame, idx, flush);                             \
 		record->slice.hdr.sz = sizeof(*record);                                            \
 		record->slice.present = (shape);                                                   \
 		_Pragma("unroll") for (int i = 0; i < COUNTER_CNT; i++) if ((shape) >> i & 1)      \
@@ -390,44 +407,26 @@ __hidden void emit_exec(struct task_struct *task, u32 tid, u32 old_tid)
 		bpf_ringbuf_submit(record, ring_flags());                                          \
 	} while (0)
 
-/* What is still running belongs to the innermost frame, and is not written back. */
-static __always_inline void add_running(u64 *counters, struct thread_state *thread,
-					struct task_struct *task, struct flush *flush)
+static __always_inline void fill_slice(struct wire_slice *slice, struct thread_state *thread,
+				       struct frame *frame, u32 idx, struct flush *flush)
 {
-	struct kernel_counts counts;
-
-	counters[COUNTER_ON_CPU] += flush->on_cpu_ns;
-	kernel_counts_read(&counts, task);
-	counters[COUNTER_SWITCH_VOLUNTARY] += counts.nvcsw - thread->mark.nvcsw;
-	counters[COUNTER_SWITCH_INVOLUNTARY] += counts.nivcsw - thread->mark.nivcsw;
-	counters[COUNTER_FAULT_MINOR] += counts.min_flt - thread->mark.min_flt;
-	counters[COUNTER_FAULT_MAJOR] += counts.maj_flt - thread->mark.maj_flt;
+	fill_hdr(&slice->hdr, WIRE_SLICE, 0, thread->tgid, flush->now);
+	slice->task = frame->task;
+	slice->enter_ns = frame->enter_ns;
+	slice->tid = thread->tid;
+	slice->flush = frame->flush_cnt - 1;
+	slice->cpu = bpf_get_smp_processor_id();
+	slice->flags = flush->flags;
+	slice->depth = idx;
+	slice->running = thread->running;
+	__builtin_memset(slice->pad, 0, sizeof(slice->pad));
 }
 
-__hidden void emit_slice(struct thread_state *thread, struct task_struct *task, u32 idx,
-			 struct flush *flush)
+static __always_inline void emit_slice(struct thread_state *thread, struct frame *frame,
+				       const u64 *counters, u32 idx, struct flush *flush)
 {
-	struct wire_slice slice = {.hdr.kind = WIRE_SLICE, .hdr.ns = flush->now};
-	u64 counters[COUNTER_CNT];
 	u64 beyond_small = 0, beyond_medium = 0;
-	struct frame *frame;
 
-	if (idx > FRAME_DEPTH)
-		return;
-	frame = &thread->frames[idx];
-#pragma unroll
-	for (int i = 0; i < COUNTER_CNT; i++)
-		counters[i] = frame->c[i];
-	counters[COUNTER_ON_CPU] += frame->split.on_cpu_ns;
-#pragma unroll
-	for (int i = 0; i < HW_CNT; i++)
-		counters[COUNTER_HW_CYCLES + i] += frame->split.hw[i];
-	if (idx == thread->depth)
-		add_running(counters, thread, task, flush);
-	if (idx == 0) {
-		counters[COUNTER_TICKS_USER] = BPF_CORE_READ(task, utime) - thread->base_utime;
-		counters[COUNTER_TICKS_KERNEL] = BPF_CORE_READ(task, stime) - thread->base_stime;
-	}
 #pragma unroll
 	for (int i = 0; i < COUNTER_CNT; i++) {
 		if (!(SHAPE_SMALL >> i & 1))
@@ -435,15 +434,6 @@ __hidden void emit_slice(struct thread_state *thread, struct task_struct *task, 
 		if (!(SHAPE_MEDIUM >> i & 1))
 			beyond_medium |= counters[i];
 	}
-	slice.hdr.tgid = BPF_CORE_READ(task, tgid);
-	slice.task = frame->task;
-	slice.enter_ns = frame->enter_ns;
-	slice.tid = thread->tid;
-	slice.cpu = bpf_get_smp_processor_id();
-	slice.flush = frame->flush_cnt;
-	slice.flags = flush->flags;
-	slice.depth = idx;
-	slice.running = thread->running;
 	/* a record that is lost leaves a gap in the numbers */
 	frame->flushed_ns = flush->now;
 	frame->flush_cnt++;
@@ -455,20 +445,86 @@ __hidden void emit_slice(struct thread_state *thread, struct task_struct *task, 
 		EMIT_SHAPE(SHAPE_FULL);
 }
 
+/* What the kernel counted since the last border belongs to the innermost frame. */
+static __always_inline void add_counts(u64 *counters, struct thread_state *thread,
+				       struct task_struct *task)
+{
+	struct kernel_counts counts;
+
+	kernel_counts_read(&counts, task);
+	counters[COUNTER_SWITCH_VOLUNTARY] += counts.nvcsw - thread->mark.nvcsw;
+	counters[COUNTER_SWITCH_INVOLUNTARY] += counts.nivcsw - thread->mark.nivcsw;
+	counters[COUNTER_FAULT_MINOR] += counts.min_flt - thread->mark.min_flt;
+	counters[COUNTER_FAULT_MAJOR] += counts.maj_flt - thread->mark.maj_flt;
+}
+
+static __always_inline void add_splits(u64 *counters, struct frame *frame)
+{
+	counters[COUNTER_ON_CPU] += frame->split.on_cpu_ns;
+#pragma unroll
+	for (int i = 0; i < HW_CNT; i++)
+		counters[COUNTER_HW_CYCLES + i] += frame->split.hw[i];
+}
+
+static __always_inline void add_ticks(u64 *counters, struct thread_state *thread,
+				      struct task_struct *task, u32 idx)
+{
+	u64 base = mask_equal(idx, 0);
+
+	counters[COUNTER_TICKS_USER] = (BPF_CORE_READ(task, utime) - thread->base_utime) & base;
+	counters[COUNTER_TICKS_KERNEL] = (BPF_CORE_READ(task, stime) - thread->base_stime) & base;
+}
+
+__hidden void emit_final(struct thread_state *thread, struct task_struct *task, u32 idx,
+			 struct flush *flush)
+{
+	struct frame *frame;
+
+	if (idx > FRAME_DEPTH)
+		return;
+	frame = &thread->frames[idx];
+	if (idx == thread->depth)
+		add_counts(frame->c, thread, task);
+	add_splits(frame->c, frame);
+	add_ticks(frame->c, thread, task, idx);
+	emit_slice(thread, frame, frame->c, idx, flush);
+}
+
+__hidden void emit_partial(struct thread_state *thread, struct task_struct *task,
+			   struct flush *flush)
+{
+	u64 *counters = thread->partial;
+	u32 idx = thread->depth;
+	struct frame *frame;
+
+	if (idx > FRAME_DEPTH)
+		return;
+	frame = &thread->frames[idx];
+#pragma unroll
+	for (int i = 0; i < COUNTER_CNT; i++)
+		counters[i] = frame->c[i];
+	counters[COUNTER_ON_CPU] += flush->on_cpu_ns;
+	add_counts(counters, thread, task);
+	add_splits(counters, frame);
+	add_ticks(counters, thread, task, idx);
+	emit_slice(thread, frame, counters, idx, flush);
+}
+
 __hidden void emit_frames(struct thread_state *thread, struct task_struct *task,
 			  struct flush *flush)
 {
-	u32 depth = thread->depth, flags = flush->flags;
+	u32 flags = flush->flags;
 
 	for (u32 i = 0; i <= FRAME_DEPTH; i++) {
 		u32 idx = FRAME_DEPTH - i;
 
-		if (idx > depth)
+		/* read anew: in a register the verifier would carry each possible depth along */
+		if (idx > *(volatile u32 *)&thread->depth)
 			continue;
 		if (idx && flags & SLICE_FORCED)
 			count_loss(LOSS_FRAME_FORCED);
 		/* the thread itself ends as it should, whatever is above it did not */
 		flush->flags = idx ? flags : flags & ~SLICE_FORCED;
-		emit_slice(thread, task, idx, flush);
+		emit_final(thread, task, idx, flush);
 	}
 }

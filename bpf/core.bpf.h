@@ -53,8 +53,8 @@ struct thread_state {
 	u32 deeper; /* ENTERs beyond FRAME_DEPTH, only counted */
 	u32 seq;    /* next task sequence */
 	u32 tid;
-	u32 found; /* find_frame()'s answer on its way through memory */
-	u32 pad0;
+	u32 found; /* find_frame()'s answer */
+	u32 tgid;
 	u64 mark_ns; /* the last border between frames */
 	u64 split_ns; /* sum of all frames' split.on_cpu_ns */
 	u64 split_hw[HW_CNT];
@@ -79,15 +79,15 @@ struct thread_state {
 	/* set once, by the maker */
 	u64 base_utime, base_stime;
 	u32 latency[LATENCY_BUCKETS]; /* sched_switch */
+	u64 partial[COUNTER_CNT]; /* of an open frame, while it is flushed: sched_switch, sampler */
 	struct frame frames[FRAME_DEPTH + 1];
 };
 
-/* A flush of frames: when and why; and what the innermost one has been running since the last
- * switch, which is not written to it. */
+/* When and why frames are flushed. */
 struct flush {
 	u64 now;
-	u64 on_cpu_ns;
-	u32 flags; /* SLICE_* */
+	u64 on_cpu_ns; /* PARTIAL: since the last switch or border */
+	u32 flags;     /* SLICE_* */
 	u32 pad;
 };
 
@@ -115,9 +115,12 @@ __hidden struct thread_state *thread_new(struct task_struct *task, u64 now, u32 
 __hidden bool thread_publish(struct task_struct *task, struct thread_state *state);
 __hidden void thread_forget(struct task_struct *task);
 __hidden void thread_move(u32 from_tid, u32 to_tid);
-/* Writes a SLICE of frame `idx` (0 = the thread itself). */
-__hidden void emit_slice(struct thread_state *thread, struct task_struct *task, u32 idx,
+/* Writes the last SLICE of frame `idx`; nobody else writes to the frame any more. */
+__hidden void emit_final(struct thread_state *thread, struct task_struct *task, u32 idx,
 			 struct flush *flush);
+/* Writes a PARTIAL slice of the innermost frame, which goes on. */
+__hidden void emit_partial(struct thread_state *thread, struct task_struct *task,
+			   struct flush *flush);
 __hidden void emit_spawn(struct thread_state *thread, struct task_struct *task, u64 parent, u64 start_ns,
 		u32 flags);
 __hidden void emit_task(struct wire_native_key *key, struct birth *birth);

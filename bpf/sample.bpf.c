@@ -24,7 +24,7 @@ static __always_inline void flush_running(struct thread_state *thread, struct ta
 	since = thread->in_ns > thread->mark_ns ? thread->in_ns : thread->mark_ns;
 	if (now > since)
 		flush.on_cpu_ns = now - since;
-	emit_slice(thread, task, thread->depth, &flush);
+	emit_partial(thread, task, &flush);
 }
 
 static long keep_bounds(struct task_struct *task, struct vm_area_struct *vma, void *ctx)

@@ -76,7 +76,7 @@ static __always_inline void switch_out(struct task_struct *task, bool preempt, u
 	if (now - frame->flushed_ns > cfg.flush_ns) {
 		struct flush flush = {.now = now, .flags = SLICE_PARTIAL};
 
-		emit_slice(thread, task, thread->depth, &flush);
+		emit_partial(thread, task, &flush);
 	}
 }
 
@@ -171,7 +171,7 @@ static __always_inline void switch_in(struct task_struct *task)
 	if (now - frame->flushed_ns > cfg.flush_ns) {
 		struct flush flush = {.now = now, .flags = SLICE_PARTIAL};
 
-		emit_slice(thread, task, thread->depth, &flush);
+		emit_partial(thread, task, &flush);
 	}
 }
 
@@ -285,7 +285,7 @@ int BPF_PROG(sched_process_exec, struct task_struct *task, int old_pid, struct l
 			if (!idx || idx > FRAME_DEPTH)
 				break;
 			*(volatile u32 *)&thread->depth = idx - 1;
-			emit_slice(thread, task, idx, &flush);
+			emit_final(thread, task, idx, &flush);
 		}
 		thread->deeper = 0;
 		thread->stack_lo = 0;

@@ -123,41 +123,46 @@ static __always_inline void pop(struct here *here, u32 flags)
 	thread->frames[idx - 1].c[COUNTER_CHILD_WALL] += here->now - thread->frames[idx].enter_ns;
 	if (flags & SLICE_FORCED)
 		count_loss(LOSS_FRAME_FORCED);
-	emit_slice(thread, here->task, idx, &flush);
+	emit_final(thread, here->task, idx, &flush);
 }
 
-/* The index of the frame in which a task is open on this thread, 0 when it is not. The answer goes
- * through memory: the verifier would follow each of its values through all that comes after. */
-static __always_inline u32 find_frame(struct thread_state *thread, u32 runtime, u64 native)
+/* Looks for the frame in which a task is open on this thread; 0 when it is not. The answer stays in
+ * memory: in a register the verifier would follow each of its values through all that comes after. */
+static __always_inline volatile u32 *find_frame(struct thread_state *thread, u32 runtime, u64 native)
 {
 	volatile u32 *found = &thread->found;
 
 	*found = 0;
 	for (u32 idx = 1; idx <= FRAME_DEPTH; idx++) {
-		if (idx > thread->depth)
-			break;
-		if (thread->frames[idx].native == native && thread->frames[idx].runtime == runtime)
+		if (thread->frames[idx].native == native && thread->frames[idx].runtime == runtime &&
+		    idx <= *(volatile u32 *)&thread->depth)
 			*found = idx;
 	}
-	return *found;
+	return found;
 }
 
-/* Frames whose code has been left without a LEAVE: a panic, a longjmp. */
+/* Frames whose code has been left without a LEAVE: a panic, a longjmp. A task is never entered twice
+ * at once; and what was entered further down the same stack has been unwound. Other stacks (fibers,
+ * signal stacks) tell nothing. */
+static __always_inline bool is_stale(struct thread_state *thread, u32 depth, u32 open, u64 sp)
+{
+	struct frame *frame = innermost(thread);
+
+	if (open && depth >= open)
+		return true;
+	return sp >= thread->stack_lo && sp < thread->stack_hi && frame->sp <= sp &&
+	       frame->sp >= thread->stack_lo;
+}
+
 static __always_inline void pop_stale(struct here *here, u32 runtime, u64 native, u64 sp)
 {
 	struct thread_state *thread = here->thread;
-	u32 open = find_frame(thread, runtime, native);
-	bool bounded = sp >= thread->stack_lo && sp < thread->stack_hi;
+	volatile u32 *open = find_frame(thread, runtime, native);
 
 	for (u32 i = 0; i < FRAME_DEPTH; i++) {
-		struct frame *frame = innermost(thread);
+		u32 depth = *(volatile u32 *)&thread->depth;
 
-		if (!thread->depth)
-			break;
-		/* A task is never entered twice at once; and what was entered further down the same
-		 * stack has been unwound. Other stacks (fibers, signal stacks) tell nothing. */
-		if (!(open && thread->depth >= open) &&
-		    !(bounded && frame->sp <= sp && frame->sp >= thread->stack_lo))
+		if (!depth || !is_stale(thread, depth, *open, sp))
 			break;
 		pop(here, SLICE_FORCED);
 	}
@@ -238,8 +243,8 @@ __hidden void verb_enter(u32 runtime, u64 native, u32 site, u64 sp)
 
 __hidden void verb_leave(u32 runtime, u64 native)
 {
+	volatile u32 *found;
 	struct here here;
-	u32 idx;
 
 	if (!find_here(&here))
 		return;
@@ -248,18 +253,18 @@ __hidden void verb_leave(u32 runtime, u64 native)
 		here.thread->deeper--;
 		return;
 	}
-	idx = find_frame(here.thread, runtime, native);
-	if (!idx) {
+	found = find_frame(here.thread, runtime, native);
+	if (!*found) {
 		count_loss(LOSS_LEAVE_UNMATCHED);
 		return;
 	}
+	/* what is still open above it was left without a word */
 	for (u32 i = 0; i < FRAME_DEPTH; i++) {
-		u32 depth = here.thread->depth;
-
-		if (depth < idx)
+		if (*(volatile u32 *)&here.thread->depth <= *found)
 			break;
-		pop(&here, depth > idx ? SLICE_FORCED : 0);
+		pop(&here, SLICE_FORCED);
 	}
+	pop(&here, 0);
 }
 
 __hidden void verb_wake(u32 runtime, u64 native)

@@ -218,24 +218,30 @@ struct wire_native_key {
 	__u32 runtime;
 };
 
-/* Everything that can be lost or not be seen, each with its own counter.
- * X(id, name, meaning) */
+/*
+ * Everything that can be lost, not be seen or only be inferred, each with its own counter.
+ * X(id, name, is data missing?, meaning)
+ */
 #define WIRE_LOSSES(X)                                                                             \
-	X(RING_FULL, ring_full, "records dropped because the ring was full (see --ring)")          \
-	X(RING_BUSY, ring_busy, "records dropped because the ring was locked by another context")  \
-	X(THREAD_STATE, thread_state,                                                              \
+	X(RING_FULL, ring_full, 1, "records dropped because the ring was full (see --ring)")       \
+	X(RING_BUSY, ring_busy, 1,                                                                 \
+	  "records dropped because the ring was locked by another context")                        \
+	X(THREAD_STATE, thread_state, 1,                                                           \
 	  "events of a thread whose state could not be made or found (storage contention)")        \
-	X(TASKS_FULL, tasks_full, "tasks not tracked because the task table was full")             \
-	X(EDGES_FULL, edges_full, "wake edges not kept because the edge table was full")           \
-	X(FRAMES_DEEP, frames_deep, "frames nested deeper than 16: counted, not profiled")         \
-	X(LEAVE_UNMATCHED, leave_unmatched, "a task was left that had not been entered")           \
-	X(FRAME_FORCED, frame_forced, "frames whose end was not seen and was inferred")            \
-	X(TARGETS_FULL, targets_full, "processes not followed because the process table was full") \
-	X(WAKE_UNSEEN, wake_unseen, "threads that ran again although nothing was seen to wake them") \
-	X(STACK_BOUNDS, stack_bounds, "frames entered while the stack's bounds were not known")
+	X(TASKS_FULL, tasks_full, 1, "tasks not tracked because the task table was full")          \
+	X(EDGES_FULL, edges_full, 1, "wake edges not kept because the edge table was full")        \
+	X(FRAMES_DEEP, frames_deep, 1, "frames nested deeper than 16: counted, not profiled")      \
+	X(LEAVE_UNMATCHED, leave_unmatched, 1, "a task was left that had not been entered")        \
+	X(FRAME_FORCED, frame_forced, 0, "frames whose end was not seen and was inferred")         \
+	X(TARGETS_FULL, targets_full, 1,                                                           \
+	  "processes not followed because the process table was full")                             \
+	X(WAKE_UNSEEN, wake_unseen, 0,                                                             \
+	  "threads that ran again although nothing was seen to wake them")                         \
+	X(STACK_BOUNDS, stack_bounds, 0,                                                           \
+	  "frames entered while the stack's bounds were not known")
 
 enum wire_loss {
-#define X(id, name, meaning) LOSS_##id,
+#define X(id, name, missing, meaning) LOSS_##id,
 	WIRE_LOSSES(X)
 #undef X
 	LOSS_CNT

@@ -195,6 +195,24 @@ void features__probe(struct features *features)
 	btf__free(btf);
 }
 
+bool features__usable(const struct features *f, char *why, size_t why_sz)
+{
+	const char *text = NULL;
+
+	if (!f->btf)
+		text = "this kernel has no type information in /sys/kernel/btf/vmlinux (boot one with "
+		       "CONFIG_DEBUG_INFO_BTF=y; Debian's, Ubuntu's and Fedora's have it)";
+	else if (!f->root)
+		text = "not allowed to load BPF programs (" CAPS_REMEDY ")";
+	else if (!f->ring || !f->tp_btf)
+		text = "this kernel is too old: it needs the BPF ring buffer and tp_btf (5.8 or later)";
+	else if (!f->cpu_clock)
+		text = "not allowed to sample by perf_event_open (" CAPS_REMEDY ")";
+	if (why_sz)
+		snprintf(why, why_sz, "%s", text ? text : "");
+	return !text;
+}
+
 enum uprobe_rung features__uprobe_rung(const struct features *features)
 {
 	if (features->uprobe_multi)

@@ -56,6 +56,8 @@ struct features {
 
 /* Fills in what can be known without attaching to anything. */
 void features__probe(struct features *features);
+/* Can anything be recorded here? If not, why, with the remedy, into `why`. */
+bool features__usable(const struct features *features, char *why, size_t why_sz);
 enum uprobe_rung features__uprobe_rung(const struct features *features);
 const char *uprobe_rung_name(enum uprobe_rung rung);
 const char *hw_name(unsigned int idx);

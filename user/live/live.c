@@ -197,6 +197,11 @@ enum uprobe_rung live__rung(const struct live *live)
 	return live->options.rung;
 }
 
+bool live__has_probes(const struct live *live)
+{
+	return live->probe_cnt > 0;
+}
+
 bool live__hw(const struct live *live, unsigned int idx)
 {
 	return live->hw[idx];

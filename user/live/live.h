@@ -46,6 +46,7 @@ int live__stop(struct live *live, uint64_t *stop_ns);
 void live__free(struct live *live);
 
 enum uprobe_rung live__rung(const struct live *live);
+bool live__has_probes(const struct live *live);
 bool live__hw(const struct live *live, unsigned int idx);
 
 /* Reads records until the ring is empty or `max` were read; the callback returns 0 or -errno,

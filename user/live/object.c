@@ -18,6 +18,7 @@
 
 #define FLUSH_NS	 100000000ULL
 #define THREAD_TABLE_MIN 4096
+#define VERIFIER_STATS	 4 /* how much it had to look at */
 #define LIVE_TASKS_SMALL 65536 /* where hash tables are preallocated */
 
 static int print_libbpf(enum libbpf_print_level level, const char *fmt, va_list args)
@@ -76,6 +77,8 @@ static void fit_programs(struct live *live)
 
 	bpf_object__for_each_program(prog, skel->obj)
 	{
+		if (log_level >= LOG_DEBUG)
+			bpf_program__set_log_level(prog, VERIFIER_STATS);
 		if (strcmp(bpf_program__section_name(prog), "uprobe"))
 			continue;
 		bpf_program__set_autoload(prog, true);

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Facts about the machine, the target and the recording, into the model; see session.h. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/array.h"
+#include "base/buf.h"
+#include "cmd/session.h"
+#include "live/perf.h"
+#include "runtime/runtime.h"
+
+static int64_t clock_ns(clockid_t id)
+{
+	struct timespec ts;
+
+	return clock_gettime(id, &ts) ? NO_TIME : ts.tv_sec * 1000000000LL + ts.tv_nsec;
+}
+
+static void set_options(struct model *model, int argc, char **argv)
+{
+	struct buf buf = {};
+
+	for (int i = 1; i < argc; i++) {
+		/* what comes after -- is the target's command line, which is masked elsewhere */
+		if (!strcmp(argv[i], "--"))
+			break;
+		buf__printf(&buf, "%s%s", i > 1 ? " " : "", argv[i]);
+	}
+	model->meta.options = model__intern(model, buf__str(&buf));
+	buf__free(&buf);
+}
+
+static void set_host(struct model *model)
+{
+	struct utsname uts;
+
+	if (uname(&uts))
+		return;
+	model->meta.kernel = model__intern(model, uts.release);
+	model->meta.arch = model__intern(model, uts.machine);
+	model->meta.hostname = model__intern(model, uts.nodename);
+	model->meta.cpus = sysconf(_SC_NPROCESSORS_ONLN);
+}
+
+static void set_target(struct model *model, const struct target *target)
+{
+	struct meta *meta = &model->meta;
+
+	meta->pid = target->pid;
+	meta->uid = target->uid;
+	meta->target_start_ns = target->start_boot_ns;
+	meta->exe = model__intern(model, target->exe);
+	meta->comm = model__intern(model, target->comm);
+	meta->cmdline = model__intern(model, target->cmdline);
+	meta->container = model__intern(model, target->container);
+	meta->namespaces = model__intern(model, target->namespaces);
+}
+
+void meta__begin(struct session *session, int argc, char **argv)
+{
+	struct model *model = session->model;
+
+	model->meta.version = model__intern(model, ASYNCSCOPE_VERSION);
+	model->meta.title = model__intern(model, session->options->title);
+	set_options(model, argc, argv);
+	set_host(model);
+	set_target(model, session->processes[0].target);
+}
+
+void meta__runtimes(struct session *session, const struct target *target)
+{
+	struct model *model = session->model;
+
+	for (size_t i = 0; i < runtime_adapter_cnt; i++) {
+		struct runtime_found found = {};
+		struct runtime_info *info;
+
+		runtime_adapters[i]->detect(target, &found);
+		if (found.confidence == CONFIDENCE_NONE ||
+		    array__reserve((void **)&model->runtimes, &model->runtime_cap,
+				   model->runtime_cnt + 1, sizeof(*info)))
+			continue;
+		info = &model->runtimes[model->runtime_cnt++];
+		info->name = model__intern(model, runtime_adapters[i]->name);
+		info->version = model__intern(model, found.version);
+		info->binding = model__intern(model, found.binding);
+		info->confidence = model__intern(model, confidence_name(found.confidence));
+		info->reason = model__intern(model, found.reason);
+		info->tgid = target->pid;
+	}
+}
+
+static bool has_async(const struct model *model)
+{
+	for (size_t i = 0; i < model->runtime_cnt; i++)
+		if (strcmp(model__str(model, model->runtimes[i].name), runtime_name(RUNTIME_THREAD)))
+			return true;
+	return false;
+}
+
+static void set_caps(struct session *session)
+{
+	static const enum model_cap hw_caps[HW_CNT] = {
+		CAP_CYCLES,
+		CAP_INSTRUCTIONS,
+		CAP_CACHE_MISSES,
+		CAP_BRANCH_MISSES,
+	};
+	const struct features *features = &session->features;
+	struct model *model = session->model;
+
+	model__cap_set(model, CAP_CPU, "sched_switch, the kernel's own account per thread");
+	model__cap_set(model, CAP_WAITS,
+		       features->seed_sleepable ?
+			       "sched_switch, cause from the system call" :
+			       "sched_switch, cause from the system call; locks of threads that slept "
+			       "at attach are not told");
+	model__cap_set(model, CAP_FAULTS, "the kernel's own counters per thread");
+	model__cap_set(model, CAP_WAKES,
+		       features->preempt_var == PREEMPT_UNKNOWN ?
+			       "sched_waking; interrupts told by the saved registers" :
+			       "sched_waking; interrupts told by the preemption count");
+	for (int i = 0; i < HW_CNT; i++) {
+		if (live__hw(session->live, i))
+			model__cap_set(model, hw_caps[i],
+				       session->options->hw == HW_SOURCE_SOFTWARE ?
+					       "a software event in its place (--hw sw)" :
+					       "hardware counter");
+		else
+			model__cap_miss(model, hw_caps[i],
+					session->options->hw == HW_SOURCE_OFF ?
+						"switched off (--hw off)" :
+						perf__hw_text(features->hw_err[i]));
+	}
+	if (has_async(model))
+		model__cap_set(model, CAP_RUNS, uprobe_rung_name(live__rung(session->live)));
+	if (session->probe_price_ns > 0)
+		model__cap_set(model, CAP_PROBE_PRICE, "measured on the tracer itself at the start");
+}
+
+static void set_process_cpu(struct session *session)
+{
+	struct meta *meta = &session->model->meta;
+	int64_t sum = 0;
+
+	meta->process_cnt = session->process_cnt;
+	for (size_t i = 0; i < session->process_cnt; i++) {
+		const struct process *process = &session->processes[i];
+
+		if (process->cpu_start_ns < 0 || (process->ended && !process->cpu_exact))
+			return;
+		sum += process->cpu_last_ns - process->cpu_start_ns;
+	}
+	meta->process_cpu_ns = sum;
+}
+
+static void set_own_cost(struct session *session)
+{
+	struct meta *meta = &session->model->meta;
+	struct live_cost cost;
+	struct rusage usage;
+	FILE *file = fopen("/proc/self/statm", "re");
+	unsigned long pages;
+
+	if (file) {
+		if (fscanf(file, "%*u %lu", &pages) == 1)
+			meta->tracer_rss_bytes = pages * sysconf(_SC_PAGESIZE);
+		fclose(file);
+	}
+	if (!getrusage(RUSAGE_SELF, &usage))
+		meta->tracer_cpu_ns = rusage_ns(&usage) - session->own_cpu_start_ns;
+	meta->kernel_memory_bytes = live__kernel_memory(session->live);
+	live__cost(session->live, session->stop_ns - session->armed_ns, &cost);
+	if (cost.window_ns) {
+		meta->hook_ns = cost.hook_ns;
+		meta->hook_runs = cost.hook_runs;
+	}
+	if (session->probe_price_ns > 0)
+		meta->probe_price_ns =
+			session->probe_price_ns +
+			(cost.probe_runs ? cost.probe_ns / cost.probe_runs : 0);
+}
+
+static void set_probe_hits(struct model *model)
+{
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < model->task_cnt; i++)
+		sum += model->tasks[i].c[COUNTER_PROBE_HITS];
+	for (size_t i = 0; i < model->class_cnt; i++)
+		sum += model->classes[i].folded_c[COUNTER_PROBE_HITS];
+	model->meta.probe_hits = sum;
+}
+
+static void set_losses(struct session *session)
+{
+	static const struct {
+		const char *name;
+		bool missing;
+		const char *meaning;
+	} losses[] = {
+#define X(id, name, missing, meaning) {#name, missing, meaning},
+		WIRE_LOSSES(X)
+#undef X
+	};
+	struct model *model = session->model;
+
+	for (int i = 0; i < LOSS_CNT; i++)
+		model__counter_add(model, losses[i].name, losses[i].meaning, losses[i].missing,
+				   live__loss(session->live, i));
+	model__counter_add(model, "recursion_misses",
+			   "program runs that the kernel skipped because it ran already", true,
+			   live__recursion_misses(session->live));
+	model__counter_add(model, "undecodable", "records of the ring that made no sense", true,
+			   session->undecodable_cnt);
+	model__counter_add(model, "probe_gap_ns",
+			   "time that processes ran after an exec or a fork before their probes were "
+			   "attached",
+			   false, session->probe_gap_ns);
+}
+
+void meta__end(struct session *session, const char *reason)
+{
+	struct model *model = session->model;
+	struct meta *meta = &model->meta;
+
+	meta->stop_reason = model__intern(model, reason);
+	meta->end_mono_ns = clock_ns(CLOCK_MONOTONIC);
+	meta->end_boot_ns = clock_ns(CLOCK_BOOTTIME);
+	meta->end_real_ns = clock_ns(CLOCK_REALTIME);
+	/* the wall clock at time zero, from now: it may have been set in between */
+	meta->started_at_ns = meta->end_real_ns - (meta->end_mono_ns - (int64_t)session->armed_ns);
+	meta->start_boot_ns = meta->end_boot_ns - (meta->end_mono_ns - (int64_t)session->armed_ns);
+	meta->attached_ns = session->armed_ns - session->begin_ns;
+	set_process_cpu(session);
+	set_probe_hits(model);
+	set_own_cost(session);
+	set_caps(session);
+	set_losses(session);
+}

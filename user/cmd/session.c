@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The life of a recording; see session.h. Live and offline meet here. */
+#include "cmd/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/array.h"
+#include "base/log.h"
+#include "cmd/cmd.h"
+#include "runtime/runtime.h"
+
+static uint64_t mono_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+int64_t rusage_ns(const struct rusage *usage)
+{
+	return (usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) * 1000000000LL +
+	       (usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) * 1000LL;
+}
+
+static struct process *find_process(struct session *session, pid_t pid)
+{
+	for (size_t i = 0; i < session->process_cnt; i++)
+		if (session->processes[i].target->pid == pid && !session->processes[i].ended)
+			return &session->processes[i];
+	return NULL;
+}
+
+/* Probes of the runtimes that are in there. Not to find any is no failure: there are threads. */
+static void attach_probes(struct session *session, struct process *process)
+{
+	struct plan *plan = plan__new(process->target);
+
+	if (!plan) {
+		log_warn("cannot look for runtimes in process %d: %s", process->target->pid,
+			 strerror(errno));
+		return;
+	}
+	live__attach_plan(session->live, plan);
+	plan__free(plan);
+}
+
+static int add_process(struct session *session, pid_t pid, enum target_error *error)
+{
+	struct process process = {.target = target__open(pid, error)};
+	int err;
+
+	if (!process.target)
+		return -ESRCH;
+	err = array__reserve((void **)&session->processes, &session->process_cap,
+			     session->process_cnt + 1, sizeof(process));
+	if (err) {
+		target__free(process.target);
+		return err;
+	}
+	process.cpu_start_ns = target_cpu_ns(pid);
+	process.cpu_last_ns = process.cpu_start_ns;
+	session->processes[session->process_cnt++] = process;
+	return 0;
+}
+
+/* What it says of a pid that cannot be a target. */
+static int refuse_pid(pid_t pid, enum target_error error)
+{
+	if (error == TARGET_IS_THREAD) {
+		log_err("%d is a thread of process %d: record that", (int)pid, target_pid_of(pid));
+		return EXIT_NO_TARGET;
+	}
+	log_err("process %d: %s", (int)pid, target_error_text(error));
+	return error == TARGET_DENIED ? EXIT_ENVIRONMENT :
+	       error == TARGET_NO_MEMORY ? EXIT_FAILED :
+					   EXIT_NO_TARGET;
+}
+
+/* The child waits at a gate before it execs, so that nothing of the command is missed. */
+static int start_command(struct session *session)
+{
+	char *const *command = session->options->command;
+	int gate[2];
+	char byte;
+
+	if (pipe2(gate, O_CLOEXEC)) {
+		log_err("cannot start %s: %s", command[0], strerror(errno));
+		return EXIT_FAILED;
+	}
+	session->child = fork();
+	if (session->child < 0) {
+		log_err("cannot start %s: %s", command[0], strerror(errno));
+		return EXIT_FAILED;
+	}
+	if (!session->child) {
+		close(gate[1]);
+		if (read(gate[0], &byte, 1) < 0)
+			_exit(126);
+		execvp(command[0], command);
+		fprintf(stderr, "asyncscope-bpf: cannot start %s: %s\n", command[0],
+			strerror(errno));
+		_exit(127);
+	}
+	close(gate[0]);
+	session->child_gate = gate[1];
+	return 0;
+}
+
+static int find_targets(struct session *session)
+{
+	enum target_error error = TARGET_OK;
+	pid_t *pids;
+	int cnt, ret = 0;
+
+	if (session->options->command) {
+		ret = start_command(session);
+		if (!ret && add_process(session, session->child, &error))
+			ret = refuse_pid(session->child, error);
+		return ret;
+	}
+	cnt = session__find(session->options, &pids);
+	if (cnt < 0)
+		return -cnt;
+	for (int i = 0; i < cnt && !ret; i++) {
+		if (!find_process(session, pids[i]) && add_process(session, pids[i], &error))
+			ret = refuse_pid(pids[i], error);
+		/* of many, one may well have ended */
+		if (ret == EXIT_NO_TARGET && cnt > 1 && !session->options->pid_cnt)
+			ret = 0;
+	}
+	free(pids);
+	if (!ret && !session->process_cnt) {
+		log_err("the processes have ended already");
+		ret = EXIT_NO_TARGET;
+	}
+	return ret;
+}
+
+static uint32_t thread_cnt(const struct session *session)
+{
+	uint32_t sum = 0;
+
+	for (size_t i = 0; i < session->process_cnt; i++) {
+		pid_t *tids = NULL;
+		int cnt = target__threads(session->processes[i].target, &tids);
+
+		free(tids);
+		sum += cnt > 0 ? cnt : 0;
+	}
+	return sum;
+}
+
+static bool is_single(const struct session *session)
+{
+	const struct record_options *options = session->options;
+
+	return session->process_cnt == 1 && !options->follow_forks && !options->cgroup;
+}
+
+int session__open(struct session *session, const struct record_options *options)
+{
+	struct live_options live = {
+		.follow_forks = options->follow_forks || options->cgroup,
+		.ring_sz = options->ring_sz,
+		.hw = options->hw,
+		.rung = options->rung,
+	};
+	char why[256];
+	int ret;
+
+	session->options = options;
+	session->child_gate = -1;
+	session->begin_ns = mono_ns();
+	ret = find_targets(session);
+	if (ret)
+		return ret;
+	features__probe(&session->features);
+	if (!features__usable(&session->features, why, sizeof(why))) {
+		log_err("%s", why);
+		return EXIT_ENVIRONMENT;
+	}
+	uprobe__remove_stale();
+	session->model = model__new();
+	if (!session->model) {
+		log_err("no memory");
+		return EXIT_FAILED;
+	}
+	live.single_pid = is_single(session) ? session->processes[0].target->pid : 0;
+	live.thread_hint = thread_cnt(session);
+	session->live = live__new(&session->features, &live);
+	return session->live ? 0 : EXIT_ENVIRONMENT;
+}
+
+/* A class of threads are those that differ only in the numbers in their names. */
+static void thread_class(const char *comm, char *name, size_t sz)
+{
+	size_t out = 0;
+
+	for (; *comm && out + 1 < sz; comm++) {
+		bool digit = *comm >= '0' && *comm <= '9';
+
+		if (digit && out && name[out - 1] == '*')
+			continue;
+		name[out++] = digit ? '*' : *comm;
+	}
+	name[out] = '\0';
+}
+
+static uint64_t class_of(void *ctx, const struct wire_spawn *spawn, uint32_t tgid, char *name,
+			 size_t sz)
+{
+	const struct runtime_adapter *adapter = runtime_adapter__find(spawn->runtime);
+	struct process *process = find_process(ctx, tgid);
+
+	if (spawn->runtime == RUNTIME_THREAD)
+		thread_class(spawn->comm, name, sz);
+	else if (adapter && adapter->type_name && process && spawn->type_key)
+		adapter->type_name(process->target, spawn->type_key, name, sz);
+	if (!name[0])
+		snprintf(name, sz, "(%s task of unknown kind)", runtime_name(spawn->runtime));
+	return hash64(hash_bytes(spawn->runtime, name, strlen(name)) ^ spawn->site);
+}
+
+static void name_of(void *ctx, const struct wire_spawn *spawn, uint32_t tgid, char *name, size_t sz)
+{
+	const struct runtime_adapter *adapter = runtime_adapter__find(spawn->runtime);
+	char kind[96] = "", native[64] = "";
+	struct process *process;
+
+	if (spawn->runtime == RUNTIME_THREAD || !adapter || !adapter->native_name)
+		return;
+	process = find_process(ctx, tgid);
+	if (adapter->type_name && process && spawn->type_key)
+		adapter->type_name(process->target, spawn->type_key, kind, sizeof(kind));
+	adapter->native_name(spawn->native, native, sizeof(native));
+	snprintf(name, sz, "%s #%s", kind[0] ? kind : adapter->name, native);
+}
+
+static int start_feed(struct session *session)
+{
+	struct feed_options options = {
+		.start_mono_ns = session->armed_ns,
+		.max_memory = session->options->max_memory,
+		.ctx = session,
+		.class_of = class_of,
+		.name_of = name_of,
+	};
+
+	return feed__start(session->model, &options);
+}
+
+static int add_targets(struct session *session)
+{
+	for (size_t i = 0; i < session->process_cnt; i++) {
+		struct process *process = &session->processes[i];
+
+		if (!is_single(session) && live__add_target(session->live, process->target->pid))
+			return EXIT_FAILED;
+		attach_probes(session, process);
+		meta__runtimes(session, process->target);
+	}
+	return 0;
+}
+
+static void say_attached(const struct session *session)
+{
+	const struct target *first = session->processes[0].target;
+
+	if (session->process_cnt == 1)
+		log_info("attached to process %d (%s), %u threads, after %.2f s", (int)first->pid,
+			 first->comm, thread_cnt(session),
+			 (session->armed_ns - session->begin_ns) / 1e9);
+	else
+		log_info("attached to %zu processes, %u threads, after %.2f s",
+			 session->process_cnt, thread_cnt(session),
+			 (session->armed_ns - session->begin_ns) / 1e9);
+}
+
+int session__start(struct session *session)
+{
+	struct rusage usage;
+	int ret;
+
+	if (live__attach(session->live))
+		return EXIT_ENVIRONMENT;
+	ret = add_targets(session);
+	if (ret)
+		return ret;
+	for (size_t i = 0; i < session->process_cnt; i++) {
+		struct process *process = &session->processes[i];
+
+		process->cpu_start_ns = target_cpu_ns(process->target->pid);
+	}
+	if (live__has_probes(session->live))
+		session->probe_price_ns = live__calibrate(session->live);
+	getrusage(RUSAGE_SELF, &usage);
+	session->own_cpu_start_ns = rusage_ns(&usage);
+	if (live__arm(session->live, &session->armed_ns))
+		return EXIT_ENVIRONMENT;
+	if (start_feed(session)) {
+		log_err("no memory");
+		return EXIT_FAILED;
+	}
+	if (session->child_gate >= 0) {
+		close(session->child_gate);
+		session->child_gate = -1;
+	}
+	say_attached(session);
+	return 0;
+}
+
+/* Until its probes are attached, a process runs with its threads recorded only. */
+static void attach_late(struct session *session, struct process *process, uint64_t since_ns)
+{
+	uint64_t now;
+
+	attach_probes(session, process);
+	now = mono_ns();
+	session->probe_gap_ns += now > since_ns ? now - since_ns : 0;
+}
+
+/* A process of the target exec'ed: other files, other runtimes. */
+static void on_exec(struct session *session, const struct event *event)
+{
+	struct process *process = find_process(session, event->tgid);
+
+	if (!process || target__refresh(process->target))
+		return;
+	live__drop_plan(session->live, event->tgid);
+	attach_late(session, process, event->ns);
+	meta__runtimes(session, process->target);
+}
+
+static void on_fork(struct session *session, const struct event *event)
+{
+	const struct wire_fork *fork = &event->fork;
+	enum target_error error;
+
+	if (!fork->followed || find_process(session, fork->child_tgid))
+		return;
+	if (add_process(session, fork->child_tgid, &error))
+		return; /* it has ended already; its threads are in the recording */
+	/* its account begins with it */
+	session->processes[session->process_cnt - 1].cpu_start_ns = 0;
+	attach_late(session, &session->processes[session->process_cnt - 1], event->ns);
+}
+
+static int on_record(void *ctx, const void *data, size_t sz)
+{
+	struct session *session = ctx;
+	struct event event;
+
+	if (event__decode(&event, data, sz)) {
+		session->undecodable_cnt++;
+		return 0;
+	}
+	if (event.kind == WIRE_EXEC)
+		on_exec(session, &event);
+	else if (event.kind == WIRE_FORK)
+		on_fork(session, &event);
+	return feed__event(session->model, &event);
+}
+
+int session__drain(struct session *session, int max)
+{
+	return live__drain(session->live, max, on_record, session);
+}
+
+static void measure_process(struct process *process)
+{
+	int64_t cpu = target_cpu_ns(process->target->pid);
+
+	if (cpu >= 0)
+		process->cpu_last_ns = cpu;
+	if (target__alive(process->target))
+		return;
+	process->ended = true;
+	/* a zombie still tells its account; one that is gone told it some time before */
+	process->cpu_exact = cpu >= 0;
+}
+
+static void measure_child(struct session *session, struct process *process)
+{
+	struct rusage usage;
+
+	if (!process->ended || process->target->pid != session->child)
+		return;
+	if (wait4(session->child, NULL, WNOHANG, &usage) != session->child)
+		return;
+	process->cpu_last_ns = rusage_ns(&usage);
+	process->cpu_exact = true;
+	session->child = 0;
+}
+
+static void rescan_cgroup(struct session *session)
+{
+	enum target_error error;
+	bool added = false;
+	pid_t *pids;
+	int cnt = target_find_by_cgroup(session->options->cgroup, &pids);
+
+	if (cnt < 0)
+		return;
+	for (int i = 0; i < cnt; i++) {
+		if (find_process(session, pids[i]) || add_process(session, pids[i], &error) ||
+		    live__add_target(session->live, pids[i]))
+			continue;
+		attach_probes(session, &session->processes[session->process_cnt - 1]);
+		added = true;
+	}
+	free(pids);
+	if (added)
+		live__seed(session->live);
+}
+
+void session__care(struct session *session, bool rescan)
+{
+	for (size_t i = 0; i < session->process_cnt; i++) {
+		struct process *process = &session->processes[i];
+
+		if (process->ended)
+			continue;
+		measure_process(process);
+		measure_child(session, process);
+		if (process->ended)
+			live__drop_plan(session->live, process->target->pid);
+	}
+	if (rescan && session->options->cgroup)
+		rescan_cgroup(session);
+}
+
+bool session__ended(const struct session *session)
+{
+	for (size_t i = 0; i < session->process_cnt; i++)
+		if (!session->processes[i].ended)
+			return false;
+	return true;
+}
+
+static int on_edge(void *ctx, const struct wire_edge_key *key, const struct wire_edge *edge)
+{
+	struct session *session = ctx;
+
+	return feed__edge(session->model, key, edge);
+}
+
+#define LAST_DRAIN 1000000
+
+int session__stop(struct session *session, const char *reason)
+{
+	int err = live__stop(session->live, &session->stop_ns), cnt;
+
+	session__care(session, false);
+	/* producers are off: what is in the ring is all there is */
+	do {
+		cnt = session__drain(session, LAST_DRAIN);
+	} while (cnt > 0);
+	if (cnt < 0)
+		err = cnt;
+	if (!err)
+		err = live__edges(session->live, on_edge, session);
+	if (!err)
+		err = feed__finish(session->model, session->stop_ns - session->armed_ns);
+	meta__end(session, reason);
+	return err;
+}
+
+void session__close(struct session *session)
+{
+	if (session->child_gate >= 0) {
+		/* the gate is shut for good: the child must not run unrecorded */
+		kill(session->child, SIGKILL);
+		close(session->child_gate);
+		waitpid(session->child, NULL, 0);
+	}
+	live__free(session->live);
+	for (size_t i = 0; i < session->process_cnt; i++)
+		target__free(session->processes[i].target);
+	free(session->processes);
+	model__free(session->model);
+}

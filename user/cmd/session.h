@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A recording in progress: the processes that are traced, the live side and the model they feed.
+ * record.c drives it.
+ */
+#ifndef CMD_SESSION_H
+#define CMD_SESSION_H
+
+#include "cmd/options.h"
+#include "live/live.h"
+#include "model/feed.h"
+#include "model/model.h"
+#include "target/target.h"
+
+/* One traced process. */
+struct process {
+	struct target *target;
+	int64_t cpu_start_ns; /* of the process, when its recording began */
+	int64_t cpu_last_ns;
+	bool ended;
+	bool cpu_exact; /* cpu_last_ns is its final value */
+};
+
+struct session {
+	const struct record_options *options;
+	struct features features;
+	struct live *live;
+	struct model *model;
+	struct process *processes;
+	size_t process_cnt, process_cap;
+	pid_t child; /* of -- CMD, or 0 */
+	int child_gate; /* closing it lets the child exec; -1 = open no more */
+	uint64_t begin_ns; /* when the tracer was started */
+	uint64_t armed_ns, stop_ns;
+	int64_t probe_price_ns;
+	int64_t own_cpu_start_ns; /* the tracer's own CPU time when it was armed */
+	uint64_t probe_gap_ns; /* processes that ran without their probes yet */
+	uint32_t undecodable_cnt;
+};
+
+/* Finds the targets and loads what records them. 0 or an exit code after a message. */
+int session__open(struct session *session, const struct record_options *options);
+/* Attaches and arms; prints the `attached` line. 0 or an exit code after a message. */
+int session__start(struct session *session);
+/* Reads up to max records into the model: the number or -errno. */
+int session__drain(struct session *session, int max);
+/* Looks after processes that ended and cgroup members that are new. */
+void session__care(struct session *session, bool rescan);
+bool session__ended(const struct session *session);
+/* Ends the recording: the model is complete after it. 0 or -errno. */
+int session__stop(struct session *session, const char *reason);
+void session__close(struct session *session);
+
+/* The processes of the options, as a malloc'ed array: count, or -(exit code) after a message. */
+int session__find(const struct record_options *options, pid_t **pids);
+
+/* User and system time together. */
+struct rusage;
+int64_t rusage_ns(const struct rusage *usage);
+
+/* meta.c: facts about the machine, the target and the recording. */
+void meta__begin(struct session *session, int argc, char **argv);
+void meta__runtimes(struct session *session, const struct target *target);
+void meta__end(struct session *session, const char *reason);
+
+#endif
