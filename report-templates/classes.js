@@ -27,7 +27,7 @@ class ClassView {
 	}
 
 	name(row) {
-		return this.section.string("name", row) || "(no name)";
+		return cleanName(this.section.string("name", row)) || "(no name)";
 	}
 
 	fillValue(element, column, row) {
@@ -45,13 +45,14 @@ class ClassView {
 	// At most as wide as the page: columns marked `wide` go, from the right, until the rest fits.
 	columns() {
 		const shown = classColumns.filter((column) => this.section.has(column.key));
-		const room = this.parent.clientWidth - 40;
-		const total = () => shown.reduce((sum, column) => sum + column.width, nameWidth + barWidth);
+		const room = this.parent.clientWidth - 20;
+		const lead = leadWidths(room);
+		const total = () => shown.reduce((sum, column) => sum + column.width, lead.name + lead.bar);
 		for (let i = shown.length - 1; i >= 0 && total() > room; i--)
 			if (shown[i].wide && shown[i].key !== this.sort.key)
 				shown.splice(i, 1);
 		while (shown.length > 1 && total() > room)
-			shown.pop();
+			shown.splice(shown.findLastIndex((column) => column.key !== this.sort.key), 1);
 		return shown;
 	}
 
@@ -59,12 +60,13 @@ class ClassView {
 		if (!force && this.room === this.parent.clientWidth)
 			return;
 		this.room = this.parent.clientWidth;
+		const lead = leadWidths(this.room - 20);
 		const bar = barParts.map((part) => this.section.numbers(part.key));
 		this.table.setColumns([
-			{ key: "name", label: "Class", width: nameWidth, grow: 2, doc: "shows its tasks",
+			{ key: "name", label: "Class", width: lead.name, grow: 2, doc: "shows its tasks",
 				cell: (element, row) => fillNameCell(element, this.name(row),
 					() => this.showTasks(row)) },
-			{ key: "busy", label: "Time", width: barWidth, grow: 1, doc: "all its tasks together",
+			{ key: "busy", label: "Time", width: lead.bar, grow: 1, doc: "all its tasks together",
 				cell: (element, row) =>
 					element.replaceChildren(makeBar(bar.map((vals) => vals?.[row] ?? NaN), 0)) },
 			...this.columns().map((column) => ({

@@ -20,10 +20,10 @@ function makeBarLegend(data, row) {
 }
 
 function makeFieldTable(data, row, group, body) {
-	const table = make("table");
+	const table = make("table", { class: "fields" });
 	const rows = make("tbody");
 	for (const field of taskFields.filter((one) => one.group === group)) {
-		const val = make("td", { class: "num" });
+		const val = make("td", { class: group === "Identity" ? null : "num" });
 		data.fill(val, field, row);
 		if (field.key === "parent" && data.parent(row))
 			val.replaceChildren(make("a", { href: `#task=${data.parent(row)}` }, data.parent(row)));

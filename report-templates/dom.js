@@ -13,6 +13,12 @@ function make(tag, attributes = {}, ...children) {
 	return element;
 }
 
+// Names as they may be shown: what is no character, and what turns the direction of the text around
+// it, becomes U+FFFD, as in the HTML that the program writes (user/report/markup.c).
+function cleanName(text) {
+	return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
+}
+
 function byId(id) {
 	return document.getElementById(id);
 }

@@ -3,9 +3,9 @@
 
 // prio: which columns stay when the window is narrow (1 first); none: only in the details.
 const taskFields = [
-	{ key: "id", label: "Id", group: "Identity", kind: "id", width: 118, prio: 11 },
+	{ key: "id", label: "Id", group: "Identity", kind: "id", width: 112, prio: 7 },
 	{ key: "native", label: "Native id", group: "Identity", kind: "native" },
-	{ key: "class", label: "Class", group: "Identity", kind: "class", width: 150, prio: 10 },
+	{ key: "class", label: "Class", group: "Identity", kind: "class", width: 150, prio: 8 },
 	{ key: "runtime", label: "Runtime", group: "Identity", kind: "string" },
 	{ key: "binding", label: "Identified by", group: "Identity", kind: "string" },
 	{ key: "parent", label: "Created by", group: "Identity", kind: "parent" },
@@ -25,13 +25,14 @@ const taskFields = [
 	{ key: "idle", label: "Idle", group: "Time", kind: "ns", width: 84, prio: 13 },
 	{ key: "wall", label: "Wall", group: "Time", kind: "ns" },
 	{ key: "self", label: "Self", group: "Time", kind: "ns" },
+	{ key: "waiting", label: "Between polls", group: "Time", kind: "ns" },
 	{ key: "inside", label: "In the recording", group: "Time", kind: "ns" },
-	{ key: "bound", label: "Bound by", group: "Time", kind: "bound", width: 110, prio: 7 },
+	{ key: "bound", label: "Bound by", group: "Time", kind: "bound", width: 120, prio: 8 },
 	{ key: "runs_count", label: "Polls", group: "Polls or callbacks", kind: "count", width: 84, prio: 14 },
 	{ key: "runs_total_ns", label: "Polls total", group: "Polls or callbacks", kind: "ns" },
 	{ key: "runs_p50_ns", label: "Poll p50", group: "Polls or callbacks", kind: "ns" },
 	{ key: "runs_p90_ns", label: "Poll p90", group: "Polls or callbacks", kind: "ns" },
-	{ key: "runs_p99_ns", label: "Poll p99", group: "Polls or callbacks", kind: "ns", width: 92, prio: 9 },
+	{ key: "runs_p99_ns", label: "Poll p99", group: "Polls or callbacks", kind: "ns", width: 104, prio: 10 },
 	{ key: "runs_max_ns", label: "Poll max", group: "Polls or callbacks", kind: "ns", width: 92, prio: 15 },
 	{ key: "wakes", label: "Wakes", group: "Wakes", kind: "count" },
 	{ key: "wakes_self", label: "By itself", group: "Wakes", kind: "count" },
@@ -40,7 +41,7 @@ const taskFields = [
 	{ key: "wake_total_ns", label: "Wake total", group: "Wakes", kind: "ns" },
 	{ key: "wake_p50_ns", label: "Wake p50", group: "Wakes", kind: "ns" },
 	{ key: "wake_p90_ns", label: "Wake p90", group: "Wakes", kind: "ns" },
-	{ key: "wake_p99_ns", label: "Wake p99", group: "Wakes", kind: "ns", width: 100, prio: 8 },
+	{ key: "wake_p99_ns", label: "Wake p99", group: "Wakes", kind: "ns", width: 104, prio: 9 },
 	{ key: "wake_max_ns", label: "Wake max", group: "Wakes", kind: "ns", width: 96, prio: 16 },
 	{ key: "user", label: "User mode", group: "CPU and memory", kind: "ns" },
 	{ key: "kernel", label: "Kernel mode", group: "CPU and memory", kind: "ns" },
@@ -82,6 +83,8 @@ class TaskData {
 	}
 
 	doc(field) {
+		if (field.key === "id")
+			return { doc: "thread and sequence: its name in every output" };
 		return this.docs.get(columnOf(field)) ?? { doc: "" };
 	}
 
@@ -101,12 +104,12 @@ class TaskData {
 	}
 
 	name(row) {
-		return this.section.string("name", row) || "(no name)";
+		return cleanName(this.section.string("name", row)) || "(no name)";
 	}
 
 	className(row) {
 		const index = this.section.number("class", row);
-		return Number.isNaN(index) ? "" : this.classes.string("name", index);
+		return Number.isNaN(index) ? "" : cleanName(this.classes.string("name", index));
 	}
 
 	bound(row) {
@@ -123,8 +126,7 @@ class TaskData {
 		const low = this.section.number("native_lo", row);
 		if (Number.isNaN(low))
 			return "";
-		const id = (BigInt(high) << 32n) | BigInt(low);
-		return high > 0 ? `0x${id.toString(16)}` : id.toString();
+		return ((BigInt(high) << 32n) | BigInt(low)).toString();
 	}
 
 	parent(row) {
@@ -172,7 +174,7 @@ class TaskData {
 		if (!this.has(field))
 			return ["not measured", doc.why ?? "this recording has no such column"];
 		if (doc.async && this.section.string("runtime", row) === "thread")
-			return ["none", "only tasks of a runtime above threads have polls"];
+			return ["none", "only tasks of a runtime above threads have it"];
 		const counted = /^(runs|wake)_(p\d+|max|total)_ns$/.exec(field.key);
 		if (counted) {
 			const cnt = this.section.number(`${counted[1]}_count`, row);
@@ -184,7 +186,10 @@ class TaskData {
 			end: ["alive", "it had not ended when the recording stopped"],
 			parent: ["unknown", "it was there before the recording, or its creator was not seen"],
 			native: ["unknown", "met without its beginning"],
-			cpus: ["none", "it never ran in the recording"],
+			cpus: Number.isNaN(this.section.number("cpus_lo", row))
+				? ["not measured", "the mask holds 64 CPUs, this host has more"]
+				: ["none", "it never ran in the recording"],
+			start: ["unknown", "its beginning was not seen"],
 			user: ["not measured", "no timer tick fell into it"],
 			kernel: ["not measured", "no timer tick fell into it"],
 		};

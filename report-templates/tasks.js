@@ -1,26 +1,30 @@
 // The task table: filter box, sort, the columns that fit, and what of the whole is shown.
 
-const barWidth = 170;
-const nameWidth = 170;
+// The first two columns; a phone has room for them and the CPU time.
+function leadWidths(room) {
+	return room < 560 ? { name: 120, bar: 84 } : { name: 170, bar: 170 };
+}
 
 function taskColumns(data, room, sortKey) {
+	const lead = leadWidths(room);
 	const columns = [
-		{ key: "name", label: "Task", width: nameWidth, grow: 2, doc: "its name; opens all its numbers",
+		{ key: "name", label: "Task", width: lead.name, grow: 2, doc: "its name; opens all its numbers",
 			cell: (element, row) => fillNameCell(element, data.name(row),
 				() => setState({ task: data.id(row) })) },
-		{ key: "busy", label: "Time", width: barWidth, grow: 1,
+		{ key: "busy", label: "Time", width: lead.bar, grow: 1,
 			doc: "share of its time by state; sorts by what was not idle",
 			cell: (element, row) => element.replaceChildren(data.bar(row)) },
 	];
 	const candidates = taskFields.filter((field) =>
 		field.key === sortKey || (field.prio && data.has(field)));
 	const rank = (field) => (field.key === sortKey ? 0 : field.prio);
-	let left = room - nameWidth - barWidth;
+	let left = room - lead.name - lead.bar;
 	const fitting = new Set();
 	for (const field of [...candidates].sort((a, b) => rank(a) - rank(b))) {
-		left -= field.width ?? 104;
-		if (left < 0)
+		const width = field.width ?? 104;
+		if (width > left)
 			break;
+		left -= width;
 		fitting.add(field);
 	}
 	for (const field of taskFields.filter((one) => fitting.has(one)))

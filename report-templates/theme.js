@@ -1,6 +1,7 @@
 // Automatic, dark or light: <html data-theme>. The choice is kept where the browser allows it.
 
-const themeNames = { auto: "automatic", dark: "dark", light: "light" };
+const themeNames = { auto: "Auto: colours as the system has them", dark: "Dark colours",
+	light: "Light colours" };
 const themeWords = { auto: "Auto", dark: "Dark", light: "Light" };
 const themeListeners = [];
 
@@ -24,7 +25,7 @@ function setTheme(theme) {
 	document.documentElement.dataset.theme = theme;
 	const button = byId("theme-button");
 	button.textContent = themeWords[theme];
-	button.setAttribute("aria-label", `Colours: ${themeNames[theme]}`);
+	button.setAttribute("aria-label", themeNames[theme]);
 	for (const listener of themeListeners)
 		listener();
 }

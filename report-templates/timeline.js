@@ -111,6 +111,7 @@ class TimelineView {
 
 	prepare(canvas, width, height) {
 		const scale = window.devicePixelRatio || 1;
+		this.scale = scale;
 		canvas.width = Math.round(width * scale);
 		canvas.height = Math.round(height * scale);
 		canvas.style.height = `${height}px`;
@@ -139,8 +140,15 @@ class TimelineView {
 		this.drawLanes(width);
 	}
 
+	// Where a bin begins, on a whole pixel: between them there would be seams.
+	binX(bin) {
+		return Math.round((this.left + (bin * this.plot) / this.bins) * this.scale) / this.scale;
+	}
+
 	// The shares of one bin as a column from the bottom up; idle is only a tint.
-	drawBin(context, x, width, bottom, height, shares) {
+	drawBin(context, bin, bottom, height, shares) {
+		const x = this.binX(bin);
+		const width = this.binX(bin + 1) - x;
 		let y = bottom;
 		for (let i = 0; i < shares.length; i++) {
 			if (!(shares[i] > 0))
@@ -167,14 +175,13 @@ class TimelineView {
 			}
 			most = Math.max(most, sum);
 		}
-		const step = this.plot / this.bins;
 		for (let bin = 0; bin < this.bins && most; bin++)
-			this.drawBin(context, this.left + bin * step, step + 0.35, allHeight, allHeight - 4,
+			this.drawBin(context, bin, allHeight, allHeight - 4,
 				sums.subarray(bin * 8, bin * 8 + 7).map((val) => val / most));
 		context.fillStyle = this.colour("text");
 		context.fillText("not idle", 8, 16);
 		context.fillStyle = this.colour("dim");
-		context.fillText(`at most ${most.toFixed(1)}`, 8, 32);
+		context.fillText(width < 600 ? `max ${most.toFixed(1)}` : `at most ${most.toFixed(1)} threads`, 8, 32);
 		this.drawAxis(context);
 	}
 
@@ -198,7 +205,6 @@ class TimelineView {
 	drawLanes(width) {
 		const height = this.lanes.length * (laneHeight + laneGap);
 		const context = this.prepare(this.canvas, width, height);
-		const step = this.plot / this.bins;
 		const shares = new Float64Array(8);
 		const raised = this.colour("raised");
 		const text = this.colour("text");
@@ -209,8 +215,7 @@ class TimelineView {
 			for (let bin = 0; bin < this.bins; bin++) {
 				for (let i = 0; i < 8; i++)
 					shares[i] = this.parts[i][lane * this.bins + bin] / 255;
-				this.drawBin(context, this.left + bin * step, step + 0.35, top + laneHeight,
-					laneHeight, shares);
+				this.drawBin(context, bin, top + laneHeight, laneHeight, shares);
 			}
 			context.fillStyle = text;
 			context.fillText(this.clip(context, this.labels[lane]), 8, top + laneHeight / 2);

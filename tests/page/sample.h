@@ -29,8 +29,7 @@ static const char *const hostile_names[] = {
 	"ctrl \x01\x1b[31m\x7f",
 	"\xe2\x80\xaegnp.exe", /* right-to-left override */
 	"{{script}}{{csp}}",
-	"a name that is very long, much longer than anybody would like it, because it is a generated "
-	"Rust type: core::pin::Pin<alloc::boxed::Box<dyn core::future::Future<Output = ()>>>",
+	"a very long name of a Rust type core::pin::Pin<alloc::boxed::Box<dyn Future<Output = ()>>>",
 };
 #define HOSTILE_CNT (sizeof(hostile_names) / sizeof(*hostile_names))
 
@@ -200,7 +199,7 @@ static struct model *sample_model(size_t tasks)
 	return model;
 }
 
-/* One object: counts and sums, and the first hundred tasks with all that the test compares. */
+/* One object: counts and sums, and the first thousand tasks with all that the test compares. */
 static int sample_truth(const struct model *model, FILE *out)
 {
 	struct buf buf = {0};
@@ -218,7 +217,7 @@ static int sample_truth(const struct model *model, FILE *out)
 		char id[32];
 
 		run += task->c[COUNTER_ON_CPU];
-		if (i >= 100 && i % 997)
+		if (i >= 1000 && i % 997)
 			continue;
 		snprintf(id, sizeof(id), "%u:%u", (unsigned int)(task->id >> 32),
 			 (unsigned int)task->id);

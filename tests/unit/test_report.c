@@ -83,6 +83,8 @@ static void test_escape(void)
 	ok(escapes_to("\xe2\x82", "\xef\xbf\xbd\xef\xbf\xbd"), "a sequence that the end cuts");
 	ok(escapes_to("a\x01\x7f\tb", "a\xef\xbf\xbd\xef\xbf\xbd\tb"),
 	   "replaces control characters");
+	ok(escapes_to("g\xe2\x80\xaeh\xe2\x81\xa6", "g\xef\xbf\xbdh\xef\xbf\xbd"),
+	   "replaces what turns the text's direction");
 	ok(escapes_to(NULL, ""), "no text is no text");
 }
 
@@ -132,17 +134,17 @@ static size_t unpack(const char *text, uint8_t *out, size_t cap)
 
 static void test_columns(void)
 {
-	static const int64_t vals[] = {-5, COLUMN_NULL, 300, 70000};
-	static const int64_t rising[] = {1000000, 1000100, 1000200, 1000190};
-	static const uint8_t codes[] = {1, 0, 0x32, 0x76, 0, 0, 1, 0x11, 0, 0, 0, 1};
-	static const uint8_t deltas[] = {0, 200, 200, 19};
+	static const int64_t vals[] = {-5, COLUMN_NULL, 300, 70000, 0};
+	static const int64_t rising[] = {1000000, 1000120, 1000240, 1000300, 1000290};
+	static const uint8_t codes[] = {1, 0, 0x32, 0x76, 6, 0, 0, 1, 0x11, 0, 0, 0, 0, 1, 0};
+	static const uint8_t deltas[] = {0, 240, 240, 120, 19};
 	struct columns columns;
 	uint8_t out[4096];
 	char *text = NULL;
 	size_t text_sz, sz, head_sz;
 	FILE *file = open_memstream(&text, &text_sz);
 
-	columns__start(&columns, 4);
+	columns__start(&columns, 5);
 	columns__add(&columns, "plain", vals);
 	columns__add(&columns, "rising", rising);
 	ok(!columns__finish(&columns, "test", file), "columns are written");
@@ -215,6 +217,45 @@ static void test_paths(void)
 	free(page);
 }
 
+/* A snapshot may say anything: no number may make the page's arithmetic undefined. */
+static void test_extremes(void)
+{
+	static const int64_t extremes[] = {INT64_MAX, INT64_MIN, -1, 0, INT64_MAX / 2};
+	struct model *model = sample_model(30);
+	struct report_options options = {.title = "<t>"};
+	struct analysis *analysis = analysis__new(model);
+	char *text = NULL;
+	size_t sz;
+	FILE *file = open_memstream(&text, &sz);
+
+	for (size_t i = 0; i < model->task_cnt; i++) {
+		struct task *task = &model->tasks[i];
+
+		for (int c = 0; c < COUNTER_CNT; c++)
+			task->c[c] = extremes[(i + c) % 5];
+		task->wall_ns = extremes[i % 5];
+		task->start_ns = extremes[(i + 1) % 5];
+		task->runtime = task->state = task->binding = 200;
+		task->class_idx = i % 2 ? NO_IDX : 7777;
+		task->native = UINT64_MAX;
+		task->slices_lost = UINT64_MAX;
+	}
+	for (size_t i = 0; i < model->slice_cnt; i++) {
+		model->slices[i].start_ns = extremes[i % 5];
+		model->slices[i].dur_ns = extremes[i / 5 % 5];
+		for (int c = 0; c < (int)SLICE_TIMES; c++)
+			model->slices[i].c[c] = extremes[(i + c) % 5];
+	}
+	model->meta.probe_hits = model->meta.probe_price_ns = INT64_MAX;
+	model->meta.started_at_ns = INT64_MAX;
+	ok(!report_html(model, analysis, &options, file), "a page of the most extreme numbers");
+	fclose(file);
+	ok(text && strstr(text, "<title>&lt;t&gt;") && strstr(text, "</html>"), "is whole");
+	free(text);
+	analysis__free(analysis);
+	model__free(model);
+}
+
 static int write_files(size_t tasks, const char *page_path, const char *truth_path)
 {
 	struct model *model = sample_model(tasks);
@@ -247,6 +288,7 @@ int main(int argc, char **argv)
 	test_columns();
 	test_pages();
 	test_paths();
+	test_extremes();
 	printf("1..%d\n", test_cnt);
 	return failed ? 1 : 0;
 }

@@ -14,7 +14,6 @@ struct sum {
 	int64_t tasks;
 	int64_t folded;
 	int64_t live;
-	int64_t wake_max;
 	struct hist runs;
 	struct hist wake;
 };
@@ -35,8 +34,6 @@ static void add_task(struct sum *sum, const struct task *task)
 {
 	for (int i = 0; i < COUNTER_CNT; i++)
 		sum->c[i] = add(sum->c[i], task->c[i]);
-	if (task->c[COUNTER_WAKE_LATENCY_MAX] > sum->wake_max)
-		sum->wake_max = task->c[COUNTER_WAKE_LATENCY_MAX];
 	sum->tasks++;
 	sum->live += task->end_ns == NO_TIME;
 	hist__merge(&sum->runs, &task->runs);
@@ -47,8 +44,6 @@ static void add_folded(struct sum *sum, const struct task_class *class)
 {
 	for (int i = 0; i < COUNTER_CNT; i++)
 		sum->c[i] = add(sum->c[i], class->folded_c[i]);
-	if (class->folded_c[COUNTER_WAKE_LATENCY_MAX] > sum->wake_max)
-		sum->wake_max = class->folded_c[COUNTER_WAKE_LATENCY_MAX];
 	sum->folded = clamp(class->folded_cnt);
 	sum->tasks = add(sum->tasks, sum->folded);
 	hist__merge(&sum->runs, &class->folded_runs);
@@ -110,8 +105,6 @@ static int64_t get_runs(const struct sum *sum, int part)
 
 static int64_t get_wake(const struct sum *sum, int part)
 {
-	if (part == HIST_MAX)
-		return sum->wake.cnt ? sum->wake_max : COLUMN_NULL;
 	return hist_part(&sum->wake, part);
 }
 

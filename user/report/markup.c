@@ -59,14 +59,27 @@ static const char *escape_of(unsigned char c)
 	return (c < 0x20 && c != '\t' && c != '\n') || c == 0x7f ? REPLACEMENT : NULL;
 }
 
+/* Characters that turn the direction of the text around them (U+202A..E, U+2066..9): a name could
+ * make the line that it stands in read differently. */
+static bool turns_text(const unsigned char *at, size_t len)
+{
+	return len == 3 && at[0] == 0xe2 &&
+	       ((at[1] == 0x80 && at[2] >= 0xaa && at[2] <= 0xae) ||
+		(at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9));
+}
+
 void markup__text(struct buf *buf, const char *str)
 {
 	const unsigned char *at = (const unsigned char *)(str ? str : "");
 
 	while (*at) {
 		size_t len = sequence_len(at);
-		const char *escape = len == 1 ? escape_of(*at) : len ? NULL : REPLACEMENT;
+		const char *escape = NULL;
 
+		if (len == 1)
+			escape = escape_of(*at);
+		else if (!len || turns_text(at, len))
+			escape = REPLACEMENT;
 		if (escape)
 			buf__puts(buf, escape);
 		else

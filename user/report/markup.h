@@ -12,7 +12,8 @@
 #include "base/buf.h"
 #include "model/model.h"
 
-/* & < > " ' escaped; what is not UTF-8, and control characters, become U+FFFD. */
+/* & < > " ' escaped; what is not UTF-8, control characters, and those that turn the
+ * direction of text become U+FFFD. */
 void markup__text(struct buf *buf, const char *str);
 /* The same for a string of the model; "unknown" (dimmed) when it is empty. */
 void markup__id_or_unknown(struct buf *buf, const struct model *model, uint32_t id);

@@ -191,7 +191,7 @@ static void tile_wait(struct buf *buf, const struct analysis *analysis, enum wir
 }
 
 static void tile_hist(struct buf *buf, const struct model *model, enum model_cap cap,
-		      const struct hist *hist, int64_t max, const char *label, const char *doc)
+		      const struct hist *hist, const char *label, const char *doc)
 {
 	int64_t p99 = known_percentile(hist, 0.99);
 
@@ -209,7 +209,7 @@ static void tile_hist(struct buf *buf, const struct model *model, enum model_cap
 		buf__puts(buf, "n ");
 		markup__count(buf, hist->cnt);
 		buf__puts(buf, ", longest ");
-		format_ns(buf, max);
+		format_ns(buf, hist_part(hist, HIST_MAX));
 	}
 	tile_end(buf);
 }
@@ -217,7 +217,6 @@ static void tile_hist(struct buf *buf, const struct model *model, enum model_cap
 static void tile_latencies(struct buf *buf, const struct model *model)
 {
 	struct hist runs = {0}, wake = {0};
-	int64_t wake_max = 0;
 
 	for (size_t i = 0; i < model->task_cnt; i++) {
 		const struct task *task = &model->tasks[i];
@@ -225,21 +224,17 @@ static void tile_latencies(struct buf *buf, const struct model *model)
 		hist__merge(&wake, &task->wake);
 		if (task->runtime != RUNTIME_THREAD)
 			hist__merge(&runs, &task->runs);
-		if (task->c[COUNTER_WAKE_LATENCY_MAX] > wake_max)
-			wake_max = task->c[COUNTER_WAKE_LATENCY_MAX];
 	}
 	for (size_t i = 0; i < model->class_cnt; i++) {
 		const struct task_class *class = &model->classes[i];
 
 		hist__merge(&wake, &class->folded_wake);
 		hist__merge(&runs, &class->folded_runs);
-		if (class->folded_c[COUNTER_WAKE_LATENCY_MAX] > wake_max)
-			wake_max = class->folded_c[COUNTER_WAKE_LATENCY_MAX];
 	}
-	tile_hist(buf, model, CAP_WAKES, &wake, wake_max, "Wake to run p99",
+	tile_hist(buf, model, CAP_WAKES, &wake, "Wake to run p99",
 		  "from being woken until running; 99 of 100 are faster");
-	tile_hist(buf, model, CAP_RUNS, &runs, runs.max > INT64_MAX ? INT64_MAX : (int64_t)runs.max,
-		  "Poll p99", "one poll or callback; 99 of 100 are shorter");
+	tile_hist(buf, model, CAP_RUNS, &runs, "Poll p99",
+		  "one poll or callback; 99 of 100 are shorter");
 	hist__free(&runs);
 	hist__free(&wake);
 }

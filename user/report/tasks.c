@@ -38,15 +38,8 @@ static int64_t get_runs(const struct row *row, int part)
 	return is_thread(row->task) ? COLUMN_NULL : hist_part(&row->task->runs, part);
 }
 
-/* Count and percentiles are the histogram's; total and maximum were measured exactly. */
 static int64_t get_wake(const struct row *row, int part)
 {
-	if (!row->task->wake.cnt && part != HIST_CNT)
-		return COLUMN_NULL;
-	if (part == HIST_TOTAL)
-		return row->task->c[COUNTER_WAKE_LATENCY];
-	if (part == HIST_MAX)
-		return row->task->c[COUNTER_WAKE_LATENCY_MAX];
 	return hist_part(&row->task->wake, part);
 }
 
@@ -79,6 +72,8 @@ static int64_t get_cpus(const struct row *row, int half)
 {
 	uint64_t mask = row->task->c[COUNTER_CPUS];
 
+	if (row->model->meta.cpus > 64) /* the mask cannot name them all */
+		return COLUMN_NULL;
 	return half == HIGH ? mask >> 32 : mask & UINT32_MAX;
 }
 
@@ -106,14 +101,26 @@ static int64_t get_wall(const struct row *row, int arg)
 	return row->task->wall_ns;
 }
 
+/* Numbers of a hostile snapshot may be beyond any integer; time is never less than none. */
+static int64_t difference(int64_t a, int64_t b)
+{
+	int64_t diff;
+
+	return __builtin_sub_overflow(a, b, &diff) || diff < 0 ? 0 : diff;
+}
+
 static int64_t get_self(const struct row *row, int arg)
 {
-	int64_t self;
-
 	(void)arg;
-	if (__builtin_sub_overflow(row->task->wall_ns, row->task->c[COUNTER_CHILD_WALL], &self))
+	return difference(row->task->wall_ns, row->task->c[COUNTER_CHILD_WALL]);
+}
+
+static int64_t get_waiting(const struct row *row, int arg)
+{
+	(void)arg;
+	if (is_thread(row->task))
 		return COLUMN_NULL;
-	return self;
+	return difference(row->result->inside_ns, row->task->wall_ns);
 }
 
 static int64_t get_inside(const struct row *row, int arg)
@@ -139,8 +146,13 @@ static int64_t get_mode(const struct row *row, int counter)
 	const int64_t *c = row->task->c;
 	double ticks = (double)c[COUNTER_TICKS_USER] + c[COUNTER_TICKS_KERNEL];
 
-	if (!is_thread(row->task) || ticks <= 0 || c[counter] < 0 || c[COUNTER_ON_CPU] < 0 ||
-	    c[COUNTER_ON_CPU] > INT64_MAX / 2 || c[counter] > ticks)
+	if (!is_thread(row->task) || (ticks <= 0 && c[COUNTER_ON_CPU] > 0))
+		return COLUMN_NULL;
+	if (ticks <= 0)
+		return 0;
+	/* a hostile snapshot's numbers: the conversion below must be defined */
+	if (c[COUNTER_ON_CPU] < 0 || c[COUNTER_ON_CPU] > INT64_MAX / 2 || c[counter] < 0 ||
+	    c[counter] > ticks)
 		return COLUMN_NULL;
 	return c[COUNTER_ON_CPU] * (c[counter] / ticks);
 }
@@ -159,13 +171,13 @@ static int64_t get_faults(const struct row *row, int arg)
 static int64_t get_thread(const struct row *row, int arg)
 {
 	(void)arg;
-	return row->task->tid;
+	return row->task->tid ? row->task->tid : COLUMN_NULL;
 }
 
 static int64_t get_process(const struct row *row, int arg)
 {
 	(void)arg;
-	return row->task->tgid;
+	return row->task->tgid ? row->task->tgid : COLUMN_NULL;
 }
 
 static int64_t get_from_start(const struct row *row, int arg)
@@ -218,6 +230,7 @@ static const struct task_column columns[] = {
 	{{"wall", "time.wall_ns", "time in its frames", CAP_ALWAYS}, get_wall, 0},
 	{{"self", "time.self_ns", "wall time without inner frames", CAP_ALWAYS}, get_self, 0},
 	{{"inside", NULL, "wall time within the recording", CAP_ALWAYS}, get_inside, 0},
+	{{"waiting", "time.waiting_ns", "between its runs", CAP_RUNS}, get_waiting, 0},
 	COUNTER("run", "time.on_cpu_ns", "on a CPU", CPU, ON_CPU),
 	COUNTER("runq", "time.runqueue_ns", "ready, waiting for a CPU", WAITS, RUNQUEUE),
 	COUNTER("disk", "time.blocked_disk_ns", "blocked by the disk", WAITS, BLOCKED_DISK),

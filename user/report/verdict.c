@@ -115,7 +115,12 @@ void part_verdict(struct buf *buf, const struct analysis *analysis)
 	if (!analysis->finding_cnt)
 		return;
 	buf__puts(buf, "<ol class=\"findings\">\n");
-	for (size_t i = 0; i < analysis->finding_cnt; i++)
-		one_finding(buf, analysis->model, &analysis->findings[i], i == 0);
+	for (size_t i = 0; i < analysis->finding_cnt; i++) {
+		const struct finding *finding = &analysis->findings[i];
+		bool is_verdict = analysis->verdict && finding->title &&
+				  !strcmp(finding->title, analysis->verdict);
+
+		one_finding(buf, analysis->model, finding, i == 0 || is_verdict);
+	}
 	buf__puts(buf, "</ol>\n");
 }
