@@ -29,6 +29,7 @@ struct output {
 	enum output_kind kind;
 	const struct exporter *exporter;
 	struct snapshot_writer *writer; /* of a snapshot that is being recorded */
+	bool checkpoint_failed;
 };
 
 struct outputs {
@@ -36,6 +37,7 @@ struct outputs {
 	int cnt;
 	struct export_options export_options;
 	struct report_options report_options;
+	unsigned int width; /* of the summary; 0: the terminal's */
 	bool quiet_summary; /* nothing on stdout but what -o - and --json ask for */
 	bool json;	    /* NDJSON on stdout in place of the summary */
 };
@@ -45,6 +47,8 @@ struct outputs {
 int outputs__check(struct outputs *outputs, const struct record_options *options);
 /* One path, for report and export. The same returns. */
 int outputs__add(struct outputs *outputs, const char *path);
+/* The same with the exporter given, whatever the suffix; NULL: by the suffix. */
+int outputs__add_as(struct outputs *outputs, const char *path, const struct exporter *exporter);
 /* Opens the snapshots, so that checkpoints can be written. The same returns. */
 int outputs__open(struct outputs *outputs);
 /* A checkpoint into each open snapshot; a failure is told once. */
@@ -54,5 +58,8 @@ void outputs__checkpoint(struct outputs *outputs, const struct model *model);
 int outputs__write(struct outputs *outputs, const struct model *model,
 		   const struct analysis *analysis);
 void outputs__close(struct outputs *outputs);
+
+/* The model in a snapshot, for report and export; NULL with the exit code after one line. */
+struct model *load_snapshot(const char *path, int *ret);
 
 #endif
