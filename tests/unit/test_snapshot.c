@@ -136,6 +136,23 @@ static void test_flips(const struct model *model, const struct buf *file)
 	free(copy);
 }
 
+/* Killed while finishing: the final group is there twice, with a part of something between. */
+static void test_twice(const struct model *model, const struct buf *file)
+{
+	struct snapshot_status status;
+	struct buf twice = {};
+	struct model *read;
+
+	buf__add(&twice, file->data, file->sz);
+	buf__add(&twice, file->data + 64, file->sz / 3);
+	buf__add(&twice, file->data + 64, file->sz - 64);
+	read = snapshot__read_mem(twice.data, twice.sz, &status);
+	ok(read && !difference(model, read) && status.salvaged && !status.chunk_bad,
+	   "killed while finishing: read as it is, and not called whole");
+	model__free(read);
+	buf__free(&twice);
+}
+
 static void test_damage(void)
 {
 	struct model *model = make_model(4);
@@ -145,6 +162,7 @@ static void test_damage(void)
 	file = slurp(path);
 	test_truncation(model, &file);
 	test_flips(model, &file);
+	test_twice(model, &file);
 	buf__free(&file);
 	model__free(model);
 }
@@ -232,6 +250,9 @@ static void test_files(void)
 	writer = snapshot_writer__new(path);
 	ok(!writer && errno == ELOOP, "is refused");
 	unlink(partial);
+	ok(!mkfifo(partial, 0600) && !snapshot_writer__new(path) && errno == EEXIST &&
+		   !unlink(partial),
+	   "so is a pipe");
 
 	writer = snapshot_writer__new(path);
 	second = snapshot_writer__new(path);
@@ -266,13 +287,16 @@ static int fill_up(int want_err)
 	struct model *small = make_model(5), *big = make_model(2000);
 	struct snapshot_writer *writer = snapshot_writer__new(path);
 	struct snapshot_status status;
+	struct stat before, after;
 
-	if (!writer || snapshot_writer__checkpoint(writer, small))
+	if (!writer || snapshot_writer__checkpoint(writer, small) || stat(partial, &before))
 		return 1;
 	if (snapshot_writer__checkpoint(writer, big) != want_err)
 		return 2;
 	if (snapshot_writer__finish(writer, big) != want_err)
 		return 3;
+	if (stat(partial, &after) || after.st_size != before.st_size)
+		return 6;
 	if (!reads_as(partial, small, &status) || !status.salvaged)
 		return 4;
 	if (!access(path, F_OK))
