@@ -65,13 +65,15 @@ function makeBar(vals, of) {
 		if (width >= 10)
 			words.push(`${barParts[i].label} ${formatPercent(val / full)}`);
 	});
+	const label = words.join(", ") ||
+		(vals.every(Number.isNaN) ? "not measured" : "nothing was charged");
 	svg.setAttribute("class", "bar");
 	svg.setAttribute("viewBox", "0 0 1000 10");
 	svg.setAttribute("preserveAspectRatio", "none");
 	svg.setAttribute("role", "img");
-	svg.setAttribute("aria-label", words.join(", ") || "nothing was charged");
+	svg.setAttribute("aria-label", label);
 	const title = document.createElementNS(svgSpace, "title");
-	title.textContent = words.join(", ") || "nothing was charged";
+	title.textContent = label;
 	svg.append(title);
 	return svg;
 }

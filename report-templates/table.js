@@ -5,7 +5,7 @@
 // that opens the row. ARIA: role=table with row and column counts, because most rows are not there.
 
 const rowHeight = 34;
-const spareRows = 8;
+const spareRows = 5;
 
 // Orders rows by keys; what has no value comes last whichever way.
 function sortRows(rows, keys, descending) {

@@ -44,8 +44,10 @@ function startTheme() {
 	// what the recording's command line asked for wins over what was kept from another page
 	setTheme(written === "auto" && kept in themeNames ? kept : written);
 	byId("theme-button").addEventListener("click", nextTheme);
-	matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-		for (const listener of themeListeners)
-			listener();
-	});
+	// paper is light whatever the screen is: what is drawn must be drawn again
+	for (const query of ["(prefers-color-scheme: dark)", "print"])
+		matchMedia(query).addEventListener("change", () => {
+			for (const listener of themeListeners)
+				listener();
+		});
 }

@@ -231,7 +231,7 @@ class TimelineView {
 }
 
 function startTimeline(section, data, parent) {
-	if (section.rows)
+	if (section.rows && !section.head.why)
 		return new TimelineView(section, data, parent);
 	const why = section.head.why ?? "the recording holds no slices";
 	parent.append(make("p", {}, makeMissing("not measured", why), make("span", { class: "dim" }, ` (${why})`)));

@@ -204,6 +204,9 @@ async function testTheme(page) {
 	await page.waitForFunction(() => document.documentElement.dataset.ready === "yes");
 	same(await background(), "rgb(18, 22, 28)", "and it stays so");
 	same(await findBarriers(page), [], "axe finds nothing in the dark theme");
+	await page.emulateMedia({ media: "print" });
+	same(await background(), "rgb(255, 255, 255)", "paper is light all the same");
+	await page.emulateMedia({ media: null });
 	await page.click("#theme-button");
 	same(await findBarriers(page), [], "axe finds nothing in the light theme");
 }
@@ -234,6 +237,27 @@ async function testUse(browser) {
 	await linked.close();
 }
 
+// A recording that measured nothing shows reasons, and not one 0 in their place.
+async function testUnmeasured(browser) {
+	const opened = await openPage(browser, makePage("5u").path);
+	const { page } = opened;
+	const keys = Object.keys((await readRows(page))[0]);
+	ok(!keys.some((key) => ["run", "runq", "lock", "wake_p99_ns"].includes(key)),
+		"nothing measured: the table has no such columns", keys);
+	same(await page.getAttribute("#task-app .bar", "aria-label"), "not measured", "nor bars");
+	ok((await page.textContent("#timeline")).includes("not measured"), "nor a timeline");
+	const tiles = await page.locator(".tile dd:not(.note)").allTextContents();
+	ok(tiles.filter((text) => text.startsWith("not measured: the test says <so>")).length >= 7,
+		"the tiles say why", tiles);
+	await setHash(page, "task=4242:0");
+	const values = await page.locator("#detail tr").evaluateAll((rows) => rows
+		.filter((row) => /^(CPU|Run queue|Lock|Wakes|Page faults|Cycles)$/.test(row.children[0].textContent))
+		.map((row) => row.children[1].textContent));
+	same(values, Array(6).fill("not measured: the test says <so>"), "the details say why");
+	await testInnocence(opened, "nothing measured");
+	await opened.close();
+}
+
 async function testBarriers(browser) {
 	for (const size of [0, 5])
 		for (const colorScheme of ["light", "dark"]) {
@@ -255,6 +279,8 @@ async function testWithoutScript(browser) {
 		ok(/\S/.test(await page.textContent(".verdict")), `${label}: there is a verdict`);
 		ok((await page.textContent("#environment")).includes("/srv/</script><img src=x onerror=alert(4)>/api"),
 			`${label}: the environment is there, as text`);
+		same((await page.locator("html").evaluate((html) => html.scrollWidth)), 360,
+			`${label}: no horizontal overflow at 360`);
 		ok(!(await page.isVisible("#timeline")), `${label}: nothing that cannot work is shown`);
 		same(opened.sins, [], `${label}: no error, no request`);
 		await opened.close();
@@ -291,6 +317,7 @@ try {
 		await testSize(browser, size);
 	await testUse(browser);
 	await testScroll(browser);
+	await testUnmeasured(browser);
 	await testBarriers(browser);
 	await testWithoutScript(browser);
 	await testPolicy(browser);

@@ -70,7 +70,10 @@ static void row(struct buf *buf, const struct analysis *analysis, size_t idx)
 		markup__id_or_unknown(buf, model, model->classes[task->class_idx].name);
 	buf__printf(buf, "</bdi></td><td>%s</td><td>",
 		    task->state < STATE_CNT ? state_name(task->state) : "unknown");
-	markup__bar(buf, task->c, result->inside_ns);
+	if (model->caps[CAP_CPU].measured || model->caps[CAP_WAITS].measured)
+		markup__bar(buf, task->c, result->inside_ns);
+	else
+		markup__missing(buf, model__str(model, model->caps[CAP_CPU].reason));
 	buf__puts(buf, "</td>");
 	cell(buf, model, CAP_CPU, task->c[COUNTER_ON_CPU]);
 	cell(buf, model, CAP_WAITS, task->c[COUNTER_RUNQUEUE]);

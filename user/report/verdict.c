@@ -30,9 +30,7 @@ static void task_link(struct buf *buf, const struct model *model, uint64_t id)
 {
 	const struct task *task = model__task(model, id);
 
-	buf__puts(buf, "<a class=\"task\" data-task=\"");
-	markup__task_id(buf, id);
-	buf__puts(buf, "\" href=\"#task=");
+	buf__puts(buf, "<a href=\"#task=");
 	markup__task_id(buf, id);
 	buf__puts(buf, "\"><bdi>");
 	if (task)
