@@ -385,7 +385,7 @@ __hidden void emit_exec(struct task_struct *task, u32 tid, u32 old_tid)
 #define BIT(counter) (1ULL << COUNTER_##counter)
 #define SHAPE_SMALL  (BIT(ON_CPU) | BIT(PROBE_HITS))
 #define SHAPE_MEDIUM                                                                               \
-	(SHAPE_SMALL | BIT(RUNQUEUE) | BIT(CHILD_WALL) | BIT(SWITCH_VOLUNTARY) |                   \
+	(SHAPE_SMALL | BIT(RUNQUEUE) | BIT(STOLEN) | BIT(CHILD_WALL) | BIT(SWITCH_VOLUNTARY) |     \
 	 BIT(SWITCH_INVOLUNTARY) | BIT(FAULT_MINOR) | BIT(WAKE_RECEIVED) | BIT(WAKE_SELF) |        \
 	 BIT(WAKE_SENT) | BIT(WAKE_LATENCY) | BIT(WAKE_LATENCY_MAX) | BIT(CPUS))
 #define SHAPE_FULL ((1ULL << COUNTER_CNT) - 1)

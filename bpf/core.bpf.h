@@ -35,7 +35,7 @@ struct frame {
 	u32 runtime;
 	/*
 	 * Written by sched_switch: ON_CPU and HW (what splits did not explain), RUNQUEUE, BLOCKED,
-	 * IDLE, CPUS and, in the base frame, WAKE_RECEIVED, WAKE_LATENCY. Written by the thread's
+	 * IDLE, STOLEN, CPUS and, in the base frame, WAKE_RECEIVED, WAKE_LATENCY. Written by the thread's
 	 * own context: all others.
 	 */
 	u64 c[COUNTER_CNT];
@@ -74,6 +74,7 @@ struct thread_state {
 	/* remote: whoever wakes it */
 	u64 wake_ns;
 	u64 waker;
+	u64 queued_ns; /* put on a run queue; later than wake_ns where another CPU had to be told */
 	/* sampler: the bounds of the stack that it last saw the thread on; 0 = not known yet */
 	u64 stack_lo, stack_hi;
 	/* set once, by the maker */

@@ -38,6 +38,8 @@ static __always_inline void charge_cpu(struct thread_state *thread, struct task_
 	if (thread->in_is_guess && ran > wall)
 		ran = wall;
 	thread->in_is_guess = 0;
+	/* on a CPU, but not running: interrupts, the hypervisor */
+	frame->c[COUNTER_STOLEN] += wall - ran;
 	frame->c[COUNTER_ON_CPU] += ran - (thread->split_ns - thread->split_ns_seen);
 	thread->split_ns_seen = thread->split_ns;
 }
@@ -115,7 +117,7 @@ static __always_inline void count_latency(struct thread_state *thread, u64 laten
  * CPU. A wake that came before it had left the CPU was one of the moment: it never blocked. */
 static __always_inline void charge_blocked(struct thread_state *thread, struct frame *frame, u64 now)
 {
-	u64 out = thread->out_ns, wake = thread->wake_ns;
+	u64 out = thread->out_ns, wake = thread->wake_ns, queued = thread->queued_ns;
 
 	if (!wake) {
 		count_loss(LOSS_WAKE_UNSEEN);
@@ -125,10 +127,12 @@ static __always_inline void charge_blocked(struct thread_state *thread, struct f
 		wake = out;
 	if (wake > now)
 		wake = now;
+	if (queued < wake || queued > now)
+		queued = wake;
 	switch (thread->out_cause) {
 #define X(cause)                                                                                   \
 	case CAUSE_##cause:                                                                        \
-		frame->c[CAUSE_##cause] += wake - out;                                             \
+		frame->c[CAUSE_##cause] += queued - out;                                             \
 		break;
 		X(DISK)
 		X(NET)
@@ -137,9 +141,9 @@ static __always_inline void charge_blocked(struct thread_state *thread, struct f
 		X(IDLE)
 #undef X
 	default:
-		frame->c[CAUSE_OTHER] += wake - out;
+		frame->c[CAUSE_OTHER] += queued - out;
 	}
-	frame->c[COUNTER_RUNQUEUE] += now - wake;
+	frame->c[COUNTER_RUNQUEUE] += now - queued;
 	count_latency(thread, now - wake);
 	edge_add(thread->waker, thread->frames[0].task, now - wake);
 }
@@ -207,7 +211,8 @@ static __always_inline int waking(struct task_struct *task, enum wire_preempt_va
 		struct thread_state *own = thread_of(current);
 
 		if (own && own != thread) {
-			struct frame *frame = innermost(own);
+			/* threads wake threads; what tasks wake, their runtime tells */
+			struct frame *frame = &own->frames[0];
 
 			thread->waker = frame->task;
 			frame->c[COUNTER_WAKE_SENT]++;
@@ -233,6 +238,20 @@ SEC("?tp_btf/sched_waking")
 int BPF_PROG(sched_waking_by_regs, struct task_struct *task)
 {
 	return waking(task, PREEMPT_UNKNOWN);
+}
+
+/* Fires where it is put on a run queue, which may be another CPU, some time later. */
+SEC("tp_btf/sched_wakeup")
+int BPF_PROG(sched_wakeup, struct task_struct *task)
+{
+	struct thread_state *thread;
+
+	if (!armed || !is_target(task->tgid))
+		return 0;
+	thread = thread_of(task);
+	if (thread)
+		thread->queued_ns = bpf_ktime_get_ns();
+	return 0;
 }
 
 SEC("tp_btf/sched_process_fork")

@@ -40,7 +40,7 @@ static __always_inline void seed(struct task_struct *task, enum user_memory memo
 static __always_inline void charge_until(struct thread_state *thread, u64 now)
 {
 	u64 since = thread->in_ns > thread->mark_ns ? thread->in_ns : thread->mark_ns;
-	u64 wake = thread->wake_ns, out = thread->out_ns;
+	u64 wake = thread->queued_ns, out = thread->out_ns;
 	struct frame *frame = innermost(thread);
 	u32 cause = thread->out_cause;
 

@@ -150,7 +150,7 @@ static __always_inline bool is_stale(struct thread_state *thread, u32 depth, u32
 
 	if (open && depth >= open)
 		return true;
-	return sp >= thread->stack_lo && sp < thread->stack_hi && frame->sp <= sp &&
+	return sp >= thread->stack_lo && sp < thread->stack_hi && frame->sp < sp &&
 	       frame->sp >= thread->stack_lo;
 }
 

@@ -22,7 +22,8 @@ enum wait_rule {
 
 #define SYSCALL_MAX 512
 
-/* Missing: CAUSE_OTHER. */
+/* Missing: CAUSE_OTHER, unless the kernel says itself that it waits for IO: open, stat and the like
+ * wait for locks in memory as often. */
 static const u8 wait_table[SYSCALL_MAX] = {
 	[__NR_read] = WAIT_BY_FD,
 	[__NR_write] = WAIT_BY_FD,
@@ -50,10 +51,6 @@ static const u8 wait_table[SYSCALL_MAX] = {
 	[__NR_accept] = CAUSE_NET,
 	[__NR_accept4] = CAUSE_NET,
 	[__NR_shutdown] = CAUSE_NET,
-	[__NR_open] = CAUSE_DISK,
-	[__NR_openat] = CAUSE_DISK,
-	[__NR_openat2] = CAUSE_DISK,
-	[__NR_creat] = CAUSE_DISK,
 	[__NR_fsync] = CAUSE_DISK,
 	[__NR_fdatasync] = CAUSE_DISK,
 	[__NR_sync] = CAUSE_DISK,
@@ -65,16 +62,6 @@ static const u8 wait_table[SYSCALL_MAX] = {
 	[__NR_truncate] = CAUSE_DISK,
 	[__NR_copy_file_range] = CAUSE_DISK,
 	[__NR_readahead] = CAUSE_DISK,
-	[__NR_fadvise64] = CAUSE_DISK,
-	[__NR_getdents] = CAUSE_DISK,
-	[__NR_getdents64] = CAUSE_DISK,
-	[__NR_stat] = CAUSE_DISK,
-	[__NR_fstat] = CAUSE_DISK,
-	[__NR_lstat] = CAUSE_DISK,
-	[__NR_newfstatat] = CAUSE_DISK,
-	[__NR_statx] = CAUSE_DISK,
-	[__NR_access] = CAUSE_DISK,
-	[__NR_faccessat] = CAUSE_DISK,
 	[__NR_rename] = CAUSE_DISK,
 	[__NR_renameat] = CAUSE_DISK,
 	[__NR_renameat2] = CAUSE_DISK,
@@ -89,7 +76,6 @@ static const u8 wait_table[SYSCALL_MAX] = {
 	[__NR_symlinkat] = CAUSE_DISK,
 	[__NR_io_getevents] = CAUSE_DISK,
 	[__NR_io_pgetevents] = CAUSE_DISK,
-	[__NR_execve] = CAUSE_DISK,
 	[__NR_flock] = CAUSE_LOCK,
 	[__NR_fcntl] = WAIT_BY_FCNTL,
 	[__NR_futex] = WAIT_BY_FUTEX,

@@ -37,6 +37,7 @@ enum wire_runtime {
 	X(BLOCKED_TIMER, blocked_timer_ns, SUM)                                                    \
 	X(BLOCKED_OTHER, blocked_other_ns, SUM)                                                    \
 	X(IDLE, idle_ns, SUM)                                                                      \
+	X(STOLEN, stolen_ns, SUM)                                                                  \
 	X(CHILD_WALL, child_wall_ns, SUM)                                                          \
 	X(SWITCH_VOLUNTARY, switches_voluntary, SUM)                                               \
 	X(SWITCH_INVOLUNTARY, switches_involuntary, SUM)                                           \

@@ -362,7 +362,7 @@ static void *rate_thread(void *arg)
 		for (; thread->done < due && thread->done < batch; thread->done++) {
 			uint64_t id = thread->base + thread->done % RATE_TASKS;
 
-			asyncscope_enter(id);
+			asyncscope_enter(id, NULL);
 			asyncscope_leave(id);
 		}
 		if (thread->done < due)
@@ -421,7 +421,7 @@ static int run_many(uint64_t cnt)
 
 	for (uint64_t id = 1; id <= cnt; id++) {
 		asyncscope_spawn(id, id % 2 ? "odd" : "even");
-		asyncscope_enter(id);
+		asyncscope_enter(id, NULL);
 		asyncscope_leave(id);
 		asyncscope_end(id, STATE_COMPLETED);
 		if (id % 256 == 0)

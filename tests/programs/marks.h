@@ -17,7 +17,7 @@
 #define MARK __attribute__((noinline, used, patchable_function_entry(1)))
 
 MARK void asyncscope_spawn(uint64_t id, const char *kind);
-MARK void asyncscope_enter(uint64_t id);
+MARK void asyncscope_enter(uint64_t id, const void *stack);
 MARK void asyncscope_leave(uint64_t id);
 MARK void asyncscope_wake(uint64_t id);
 MARK void asyncscope_end(uint64_t id, int state);
@@ -27,9 +27,9 @@ void asyncscope_spawn(uint64_t id, const char *kind)
 	__asm__ volatile("" ::"r"(id), "r"(kind) : "memory");
 }
 
-void asyncscope_enter(uint64_t id)
+void asyncscope_enter(uint64_t id, const void *stack)
 {
-	__asm__ volatile("" ::"r"(id) : "memory");
+	__asm__ volatile("" ::"r"(id), "r"(stack) : "memory");
 }
 
 void asyncscope_leave(uint64_t id)
@@ -120,7 +120,7 @@ static inline void enter(uint64_t id)
 	pthread_mutex_unlock(&tasks_lock);
 	frame->enter_cpu_ns = thread_cpu_ns();
 	frame->enter_ns = mono_ns();
-	asyncscope_enter(id);
+	asyncscope_enter(id, NULL);
 }
 
 /* Ends the innermost frame in the program's own books only. */

@@ -24,7 +24,7 @@ static void *spin(void *arg)
 	pthread_setname_np(pthread_self(), name);
 	asyncscope_spawn(id, "spin");
 	while (!atomic_load(&stop)) {
-		asyncscope_enter(id);
+		asyncscope_enter(id, NULL);
 		for (int i = 0; i < 16; i++)
 			x = spin_round(x);
 		asyncscope_leave(id);

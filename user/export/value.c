@@ -4,11 +4,11 @@
  * task, its capability was not measured, or the getter found nothing. Used by the NDJSON writer
  * and by the page (value__of_task).
  */
+#include "export/record.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-#include "export/record.h"
 
 #define MIN_SAMPLES 5 /* fewer have no percentiles */
 
@@ -362,6 +362,7 @@ static const struct getter getters[] = {
 	GET("time.probe_ns", get_probe_ns, 0, "probes were not calibrated"),
 	GET("time.runqueue_ns", get_counter, COUNTER_RUNQUEUE, NULL),
 	GET("time.self_ns", get_wall, WALL_SELF, NULL),
+	GET("time.stolen_ns", get_counter, COUNTER_STOLEN, NULL),
 	GET("time.waiting_ns", get_wall, WALL_BETWEEN, THREAD_HAS_NO_POLLS),
 	GET("time.wall_ns", get_wall, WALL_ALL, NULL),
 	GET("wake_latency.count", get_wake, HIST_COUNT, NULL),

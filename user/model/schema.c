@@ -48,6 +48,8 @@
 		  "waiting for work (epoll, parked workers): not a bottleneck"),                   \
 		X(ASYNC, "time.waiting_ns", NS, RUNS, "between its runs"),                         \
 		X(ASYNC, "time.pool_queue_ns", NS, ALWAYS, "queued for a pool of threads"),        \
+		X(ALL, "time.stolen_ns", NS, CPU,                                                  \
+		  "on a CPU but not running: interrupts, the hypervisor, the switch itself"),      \
 		X(ALL, "time.probe_ns", NS, PROBE_PRICE,                                           \
 		  "in our own probes: hits x calibrated price, part of on_cpu_ns")
 
