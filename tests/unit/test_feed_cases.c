@@ -425,6 +425,43 @@ static void test_hostile(void)
 	model__free(model);
 }
 
+/* Folding gives a thread its wall and its latencies first, and spares who is still in a frame. */
+static void test_fold(void)
+{
+	struct model *model = start(200 << 10, 0);
+	struct event event = at(WIRE_LATENCY, 400);
+	const struct task_class *class;
+	uint32_t idx;
+
+	spawn(model, 100, 1, RUNTIME_THREAD, "short", 0);
+	event.latency.task = 1;
+	event.latency.buckets[4] = 6;
+	feed__event(model, &event);
+	end(model, 500, 1, STATE_COMPLETED);
+	/* its task ends within a frame, long before it is left */
+	slice(model, 2, 100, 400, 0, SLICE_PARTIAL, 1, 10);
+	end(model, 400, 2, STATE_COMPLETED);
+	for (uint64_t i = 0; i < 1300; i++) {
+		spawn(model, 2000 + i * 5, 100 + i, RUNTIME_MARKS, "", 0);
+		end(model, 2000 + i * 5, 100 + i, STATE_COMPLETED);
+	}
+	ok(model->meta.tasks_folded > 800 && !model__task(model, 1), "ended tasks are folded (%d)",
+	   (int)model->meta.tasks_folded);
+	ok(model__task(model, 2) != NULL, "but not one whose frame is open");
+	slice(model, 2, 100, 5000, 1, 0, 1, 30);
+	ok(model__task(model, 2)->c[COUNTER_ON_CPU] == 30, "which still gets what it used");
+	idx = model__class_get(model, named_id(RUNTIME_THREAD, "short"), RUNTIME_THREAD, "short");
+	class = &model->classes[idx];
+	ok(class->folded_cnt == 1 && class->folded_wall_ns == (int64_t)(400 * MS) &&
+		   class->folded_wake.cnt == 6,
+	   "a folded thread leaves its wall and latencies");
+	spawn(model, 9000, 9, RUNTIME_THREAD, "short", 0);
+	feed__finish(model, END_NS);
+	ok(class->folded_cnt == 1 && !model__task(model, 1),
+	   "the end does not bring folded tasks back");
+	model__free(model);
+}
+
 /* The last slice of every frame is lost. */
 static void test_frames_lost(void)
 {
@@ -455,6 +492,7 @@ int main(void)
 	test_processes();
 	test_thin();
 	test_hostile();
+	test_fold();
 	test_frames_lost();
 	return tap_done();
 }
