@@ -3,6 +3,8 @@
  * `asyncscope-bpf inspect FILE`: what a snapshot's bytes are, whether its recorder finished it, and
  * whether each part proves itself. A row in main.c.
  */
+#include "cmd/cmd.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <stdbool.h>
@@ -11,13 +13,6 @@
 
 #include "base/log.h"
 #include "snapshot/snapshot.h"
-
-enum exit_code {
-	EXIT_OK = 0,
-	EXIT_FAILED = 1,
-	EXIT_USAGE = 2,
-	EXIT_BAD_SNAPSHOT = 6,
-};
 
 struct inspect_options {
 	const char *path;
@@ -34,8 +29,8 @@ static const char usage[] =
 	"      --verify  fail unless the file is complete and all of it proves itself\n"
 	"  -h, --help    this text\n"
 	"\n"
-	"Exit: 0 it can be read, 1 no memory or output, 2 usage, 6 it cannot be read, or\n"
-	"--verify found something.\n";
+	"Exit: 0 it can be read, 1 no such file, 2 usage, 6 it is bad, or --verify\n"
+	"found something.\n";
 
 /* 0, 1 when the help was printed, or -EINVAL. */
 static int parse_options(int argc, char **argv, struct inspect_options *options)
@@ -91,8 +86,9 @@ int cmd_inspect(int argc, char **argv)
 		log_err("cannot inspect %s: %s", options.path, strerror(-err));
 	else if (status.error != SNAPSHOT_OK)
 		log_err("%s: %s", options.path, snapshot_error_text(status.error));
-	if (status.error == SNAPSHOT_NO_MEMORY || (err && status.error == SNAPSHOT_OK))
-		return EXIT_FAILED; /* says nothing of the snapshot */
+	/* What the file system or the memory says is no verdict on the snapshot. */
+	if (err || status.error == SNAPSHOT_NO_MEMORY)
+		return EXIT_FAILED;
 	if (status.error != SNAPSHOT_OK)
 		return EXIT_BAD_SNAPSHOT;
 	if (options.verify && (status.salvaged || status.bytes_bad)) {

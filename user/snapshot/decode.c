@@ -149,7 +149,7 @@ static int load_strings(struct decoder *dec)
 	if (dec->has_strings)
 		return 0;
 	dec->has_strings = true;
-	if (dec->in.is_lossy && dec->text.sz)
+	if (dec->in.is_lossy && dec->text.sz && dec->text.data[dec->text.sz - 1])
 		buf__add(&dec->text, "", 1); /* its end may be missing */
 	if (dec->text.err)
 		return dec->text.err;

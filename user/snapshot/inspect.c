@@ -264,7 +264,9 @@ int snapshot__inspect(const char *path, bool json, FILE *out, struct snapshot_st
 		err = as_json(&inspection, out);
 	else
 		as_text(&inspection, out);
-	if (!err && (fflush(out) || ferror(out)))
+	if (!err && fflush(out))
+		err = -errno;
+	else if (!err && ferror(out))
 		err = -EIO;
 	model__free(model);
 	image__free(&inspection.image);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Writes a snapshot: NAME.partial while recording, NAME at the end. Called by cmd/record, which
- * ignores SIGXFSZ. Where checkpoints go, and why, is in format.h.
+ * Writes a snapshot: NAME.partial while recording, NAME at the end. Called by cmd/, which should
+ * ignore SIGXFSZ: then a file size limit is an error like a full disk. Where checkpoints go, and
+ * why, is in format.h.
  */
 #include "snapshot/snapshot.h"
 
