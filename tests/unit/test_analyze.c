@@ -171,6 +171,14 @@ static void test_findings(void)
 	model->tasks[0].c[COUNTER_SWITCH_INVOLUNTARY] = 900;
 	expect_finding(model, "preemption", SEVERITY_INFO, "900");
 
+	model = one_thread(COUNTER_STOLEN, 200 * MS);
+	model->tasks[0].c[COUNTER_ON_CPU] = 2 * SEC;
+	expect_finding(model, "stolen-cpu", SEVERITY_WARNING, "200 ms");
+
+	model = one_thread(COUNTER_RUNQUEUE, 3 * SEC);
+	model->tasks[0].c[COUNTER_ON_CPU] = 2 * SEC;
+	expect_finding(model, "run-queue", SEVERITY_CRITICAL, "1.5 times the 2.00 s");
+
 	model = one_thread(COUNTER_WAKE_LATENCY_MAX, 80 * MS);
 	hist__add_range(&model->tasks[0].wake, 60 * MS, 60 * MS, 200);
 	expect_finding(model, "wake-latency", SEVERITY_CRITICAL, "80.0 ms");

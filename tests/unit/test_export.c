@@ -13,6 +13,7 @@
 
 #include "json_lines.h"
 #include "rich_model.h"
+#include "snapshot/snapshot.h"
 #include "tap.h"
 
 static char *export_with(const struct model *model, export_fn write,
@@ -528,12 +529,30 @@ static void golden(const char *name, const char *text)
 	free(want);
 }
 
-int main(void)
+/* For tests/offline.t: the same model as a file. */
+static int write_snapshot(const char *path)
+{
+	struct model *model = rich_model();
+	struct snapshot_writer *writer = snapshot_writer__new(path);
+	int err = writer ? snapshot_writer__finish(writer, model) : -errno;
+
+	snapshot_writer__free(writer);
+	model__free(model);
+	return err ? 1 : 0;
+}
+
+int main(int argc, char **argv)
 {
 	const struct export_options plain = {.width = 80};
 	struct model *model = rich_model();
-	char *ndjson = ndjson_of(model), *summary = export_with(model, export_summary, &plain);
+	char *ndjson, *summary;
 
+	if (argc == 3 && !strcmp(argv[1], "--snapshot")) {
+		model__free(model);
+		return write_snapshot(argv[2]);
+	}
+	ndjson = ndjson_of(model);
+	summary = export_with(model, export_summary, &plain);
 	test_shape(ndjson);
 	test_values(ndjson);
 	test_hostile(ndjson);

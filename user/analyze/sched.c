@@ -15,6 +15,8 @@
 #define SATURATED_MIN_NS  (500 * NS_PER_MS)
 #define PREEMPT_PER_SEC   200.0 /* per second on a CPU */
 #define PREEMPT_MIN_CNT   500
+#define STOLEN_SHARE      0.05 /* of the time that tasks had a CPU */
+#define STOLEN_MIN_NS     (100 * NS_PER_MS)
 #define WAKE_P99_NS       (5 * NS_PER_MS)
 #define WAKE_P99_CRITICAL (50 * NS_PER_MS)
 #define WAKE_MIN_CNT      100
@@ -34,8 +36,10 @@ static int find_queue(struct analysis *analysis)
 	finding = finding__new(
 		analysis, "run-queue",
 		share >= QUEUE_CRITICAL ? SEVERITY_CRITICAL : SEVERITY_WARNING,
-		"Tasks waited %s for a free CPU, against %s of running (%.0f%%), most of all %s (%s)",
-		ns_text(text, queue), ns_text(run_text, run), percent((double)queue, (double)run),
+		"Tasks waited %s for a free CPU, %.*f%s the %s that they ran, most of all %s (%s)",
+		ns_text(text, queue), queue > run && queue < 10 * run ? 1 : 0,
+		queue > run ? (double)queue / (double)run : percent((double)queue, (double)run),
+		queue > run ? " times" : "% of", ns_text(run_text, run),
 		task_label(model, top, name, sizeof(name)),
 		ns_text(top_text, top->c[COUNTER_RUNQUEUE]));
 	if (!finding)
@@ -178,6 +182,36 @@ static int find_preemption(struct analysis *analysis)
 			       "nonvoluntary_ctxt_switches in /proc/PID/task/TID/status.");
 }
 
+static int find_stolen(struct analysis *analysis)
+{
+	const struct model *model = analysis->model;
+	const struct task *top = top_task(model, COUNTER_STOLEN);
+	int64_t stolen = analysis->totals.c[COUNTER_STOLEN];
+	int64_t run = analysis->totals.c[COUNTER_ON_CPU];
+	double share = percent((double)stolen, (double)stolen + (double)run) / 100;
+	char text[NS_TEXT_SZ], run_text[NS_TEXT_SZ];
+	struct finding *finding;
+
+	if (!top || stolen < STOLEN_MIN_NS || share < STOLEN_SHARE)
+		return 0;
+	finding = finding__new(analysis, "stolen-cpu", SEVERITY_WARNING,
+			       "%s of CPU time were taken from running tasks by interrupts or the "
+			       "hypervisor (%.0f%% of the time on a CPU; the tasks got %s)",
+			       ns_text(text, stolen), share * 100, ns_text(run_text, run));
+	if (!finding)
+		return -ENOMEM;
+	finding->cost_ns = (double)stolen;
+	finding->confidence = 0.8;
+	finding__evidence(finding, "time.stolen_ns", (double)stolen, "ns", 0);
+	finding__evidence(finding, "time.on_cpu_ns", (double)run, "ns", 0);
+	finding__evidence(finding, "time.stolen_ns", (double)top->c[COUNTER_STOLEN], "ns", top->id);
+	return finding__advice(
+		finding,
+		"The machine, not the program: look for a neighbour on the same host, "
+		"or for a CPU that handles a network card's interrupts.",
+		"The columns %st, %si and %hi of `top`, or /proc/interrupts.");
+}
+
 static void merged_wakes(const struct model *model, struct hist *hist)
 {
 	for (size_t i = 0; i < model->task_cnt; i++)
@@ -230,10 +264,7 @@ static int find_wake_latency(struct analysis *analysis)
 int pass_sched(struct analysis *analysis)
 {
 	static int (*const finders[])(struct analysis *) = {
-		find_queue,
-		find_saturated,
-		find_preemption,
-		find_wake_latency,
+		find_queue, find_saturated, find_preemption, find_stolen, find_wake_latency,
 	};
 	int err = 0;
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* `asyncscope-bpf export SNAP -t FORMAT [-o FILE]`: a snapshot in one of the exporters' formats. */
+#include "cmd/cmd.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/log.h"
-#include "cmd/cmd.h"
 #include "cmd/output.h"
 
 struct export_args {

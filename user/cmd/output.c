@@ -3,6 +3,7 @@
 #include "cmd/output.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -259,6 +260,7 @@ int outputs__write(struct outputs *outputs, const struct model *model,
 {
 	int ret = 0, summary_ret;
 
+	signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is told as EFBIG */
 	for (int i = 0; i < outputs->cnt; i++) {
 		int err = write_one(outputs, &outputs->items[i], model, analysis);
 

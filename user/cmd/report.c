@@ -3,13 +3,14 @@
  * `asyncscope-bpf report SNAP`: reads a snapshot, prints the summary, or writes the HTML page and
  * any other format that -o names. Needs neither root nor the process.
  */
+#include "cmd/cmd.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
-#include "cmd/cmd.h"
 #include "cmd/output.h"
 
 static const char usage[] =

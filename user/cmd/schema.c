@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* `asyncscope-bpf schema [RECORD]`: every record and field that an output may hold. */
+#include "cmd/cmd.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <stdbool.h>
@@ -8,7 +10,6 @@
 
 #include "base/json.h"
 #include "base/log.h"
-#include "cmd/cmd.h"
 #include "model/model.h"
 #include "model/schema.h"
 

@@ -4,12 +4,12 @@
  * {total, mean, p50, p99, max} over the members. Folded tasks are part of every count and of the
  * totals that their class kept; percentiles and extremes are then null, with the reason.
  */
+#include "export/record.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "export/record.h"
 
 #define FOLDED_WHY "some of its tasks were folded (--max-memory): only sums are kept"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The plain records: edges, slices of the timeline, findings, counters. Written by ndjson.c. */
-#include <string.h>
-
 #include "export/record.h"
+
+#include <string.h>
 
 #define GET(path, fn, arg, why)                                                                    \
 	{                                                                                          \

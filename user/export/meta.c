@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The meta record: the machine, the target, and what the recording itself cost and lost. */
+#include "export/record.h"
+
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-
-#include "export/record.h"
 
 #define OFFSET(name) ((int)offsetof(struct meta, name))
 

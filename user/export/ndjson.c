@@ -3,10 +3,10 @@
  * NDJSON: one object per line, meta first, then class, task, edge, slice (on demand), finding and
  * counter. The exporter of `-o out.ndjson` and `export -t ndjson`.
  */
+#include "export/record.h"
+
 #include <errno.h>
 #include <stdlib.h>
-
-#include "export/record.h"
 
 const struct record_kind *const record_kinds[] = {
 	&record_meta,  &record_class,   &record_task,    &record_edge,

@@ -3,12 +3,13 @@
  * The summary for a terminal: the verdict and findings, how good the data is, and the costliest
  * tasks. Printed at the end of a recording, by `report SNAP`, and as `-o out.txt`.
  */
+#include "export/summary.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "export/export.h"
-#include "export/summary.h"
 #include "export/term.h"
 
 #define DEFAULT_WIDTH 100
@@ -123,6 +124,14 @@ static void add_unattributed(struct buf *line, const struct analysis *analysis)
 		return;
 	}
 	buf__puts(line, "; ");
+	/* The two clocks differ by a tick or so: that is said, too. */
+	if (totals->unattributed_cpu_ns < 0) {
+		buf__puts(line, "tasks have ");
+		format_ns(line, -totals->unattributed_cpu_ns);
+		buf__puts(line, " more CPU time than the process's ");
+		format_ns(line, all);
+		return;
+	}
 	format_ns(line, totals->unattributed_cpu_ns);
 	buf__puts(line, " of ");
 	format_ns(line, all);

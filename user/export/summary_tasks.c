@@ -68,7 +68,7 @@ static void cell_name(struct buf *buf, const struct line *line)
 
 	buf__puts(buf, *name ? name : schema_task_id(id, line->task->id));
 	/* Threads of a pool often share one name. */
-	if (line->task->runtime == RUNTIME_THREAD && line->name_cols > 20)
+	if (*name && line->task->runtime == RUNTIME_THREAD && line->name_cols > 20)
 		buf__printf(buf, "[%u]", line->task->tid);
 }
 

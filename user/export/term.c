@@ -147,6 +147,13 @@ void term__cell(struct buf *buf, const char *text, size_t cols, bool right, bool
 	buf__free(&clean);
 }
 
+/* Whether a line may end at this blank: "1.00 s" stays together. */
+static bool breaks_at(const char *text, size_t at)
+{
+	return text[at] == ' ' && !(at && text[at - 1] >= '0' && text[at - 1] <= '9' &&
+				    text[at + 1] >= 'a' && text[at + 1] <= 'z');
+}
+
 /* The length of the next line: up to the last blank that fits, else as much as fits. */
 static size_t line_sz(const char *text, size_t cols)
 {
@@ -154,7 +161,7 @@ static size_t line_sz(const char *text, size_t cols)
 
 	if (!text[sz])
 		return sz;
-	while (cut && text[cut] != ' ')
+	while (cut && !breaks_at(text, cut))
 		cut--;
 	if (cut)
 		return cut;
