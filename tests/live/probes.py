@@ -5,6 +5,7 @@ probes.py bytes PID		prints the addresses of marks functions that hold a breakpo
 probes.py objects FILE	writes the ids of all BPF programs and links to FILE
 probes.py new FILE PID...	prints those that are new since, and nobody's or one of the PIDs'
 """
+import glob
 import json
 import os
 import subprocess
@@ -33,22 +34,38 @@ def breakpoints(pid):
     return found
 
 
+def holders():
+    """Kind and id of BPF programs and links -> pids that have a descriptor of it. Debian's bpftool
+    cannot tell."""
+    found = {}
+    for path in glob.glob("/proc/[0-9]*/fdinfo/*"):
+        try:
+            with open(path, encoding="utf-8") as info:
+                rows = [line.split(":\t") for line in info if line.startswith(("prog_id", "link_id"))]
+        except OSError:
+            continue
+        for name, number in rows:
+            found.setdefault(f"{name[:4]} {int(number)}", set()).add(int(path.split("/")[2]))
+    return found
+
+
 def objects():
     """Kind and id -> pids that hold it."""
-    found = {}
+    held, found = holders(), {}
     for kind in ("prog", "link"):
         text = subprocess.run([BPFTOOL, "-j", kind, "show"], capture_output=True, text=True,
                               check=True).stdout
         for item in json.loads(text):
-            found[f"{kind} {item['id']}"] = [holder["pid"] for holder in item.get("pids", [])]
+            name = f"{kind} {item['id']}"
+            found[name] = held.get(name, set())
     return found
 
 
 def new_objects(path, pids):
     with open(path, encoding="utf-8") as lines:
         before = set(json.load(lines))
-    return [name for name, holders in objects().items()
-            if name not in before and (not holders or set(holders) & pids)]
+    return [name for name, held_by in objects().items()
+            if name not in before and (not held_by or held_by & pids)]
 
 
 def main(command, *args):

@@ -29,12 +29,13 @@ def expected_waits(truth):
     return waits
 
 
-def birth_wait(truth):
-    """Blocked in the kernel between birth and the first clock: a mapping's or procfs' lock."""
+def unmeasured(truth):
+    """Blocked in the kernel outside of what the thread measures, on a loaded machine: for a lock of
+    the address space or of procfs whose holder was preempted."""
     if truth["pattern"] == "main":
         return 0
-    return max(0, truth["start_ns"] - truth["born_ns"] - truth["birth_cpu_ns"] -
-               truth["birth_runqueue_ns"])
+    return max(0, truth["end_ns"] - truth["born_ns"] - truth["cpu_ns"] -
+               truth["schedstat_runqueue_ns"] - sum(truth["wait_ns"].values()))
 
 
 def switches(truth):
@@ -55,7 +56,7 @@ def compare_times(pairs):
             birth = truth["created_ns"] - truth["born_ns"] # it was born somewhere in between
             wall.add(name, time_of(task, "wall"), truth["end_ns"] - truth["born_ns"], 0.01,
                      5 * MS + birth)
-        parts = sum(time_of(task, part) or 0 for part in BLOCKED + ["on_cpu", "runqueue"])
+        parts = sum(time_of(task, part) or 0 for part in BLOCKED + ["on_cpu", "runqueue", "stolen"])
         whole.add(name, parts, time_of(task, "wall"), 0.01, 3 * MS + slack)
     for worst in (cpu, runqueue, wall, whole):
         worst.finish()
@@ -72,7 +73,7 @@ def compare_waits(pairs):
             if waits[cause] > 10 * MS:
                 by_cause[cause].add(truth["thread"], got, waits[cause], 0.05, 5 * MS + slack)
             else:
-                floor = 5 * MS + slack + (birth_wait(truth) if cause == "blocked_other" else 0)
+                floor = 5 * MS + slack + (unmeasured(truth) if cause == "blocked_other" else 0)
                 nothing.add(f"{truth['thread']} {cause}", got, waits[cause], 0, floor)
     for worst in by_cause.values():
         worst.finish()
@@ -94,12 +95,13 @@ def compare_counts(pairs):
     faults = Worst("page faults of each thread")
     for truth, task in pairs:
         name = truth["thread"]
+        if truth["pattern"] == "main": # it goes on to print
+            continue
         total.add(name, get(task, "cpu_metrics.context_switches"), switches(truth), 0.01, 4)
         involuntary.add(name, get(task, "cpu_metrics.context_switches_involuntary"),
                         truth["nivcsw"], 0.02, 4)
-        if truth["pattern"] != "main": # it goes on to print
-            faults.add(name, get(task, "memory_metrics.page_faults"),
-                       truth["minflt"] + truth["majflt"], 0, 6)
+        faults.add(name, get(task, "memory_metrics.page_faults"),
+                   truth["minflt"] + truth["majflt"], 0, 6)
     for worst in (total, involuntary, faults):
         worst.finish()
 

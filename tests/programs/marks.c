@@ -79,21 +79,21 @@ static jmp_buf jump;
 
 static __attribute__((noinline)) void jump_inner(void)
 {
-	enter(6);
+	enter_at(6, __builtin_frame_address(0));
 	work(10, 0);
 	longjmp(jump, 1);
 }
 
 static __attribute__((noinline)) void jump_middle(void)
 {
-	enter(5);
+	enter_at(5, __builtin_frame_address(0));
 	work(10, 0);
 	jump_inner();
 }
 
 static __attribute__((noinline)) void jump_outer(void)
 {
-	enter(4);
+	enter_at(4, __builtin_frame_address(0));
 	work(10, 0);
 	jump_middle();
 }
@@ -101,7 +101,7 @@ static __attribute__((noinline)) void jump_outer(void)
 /* noinline: the inner ENTER is called from deeper in the stack than the outer LEAVE. */
 static __attribute__((noinline)) void forget_to_leave(uint64_t id)
 {
-	enter(id);
+	enter_at(id, __builtin_frame_address(0));
 	work(20, 0);
 }
 
@@ -109,7 +109,7 @@ static void run_missing_leave(void)
 {
 	spawn(1, "outer");
 	spawn(2, "forgotten");
-	enter(1);
+	enter_at(1, __builtin_frame_address(0));
 	work(10, 0);
 	forget_to_leave(2);
 	asyncscope_leave(1); /* without the LEAVE of 2 */
@@ -120,12 +120,12 @@ static void run_missing_leave(void)
 	for (uint64_t id = 4; id <= 6; id++)
 		spawn(id, "jumped");
 	spawn(7, "after");
-	enter(3);
+	enter_at(3, __builtin_frame_address(0));
 	if (!setjmp(jump))
 		jump_outer();
 	while (self.depth > 1)
 		pop();
-	enter(7);
+	enter_at(7, __builtin_frame_address(0)); /* 4 to 6 are gone with their stack */
 	work(15, 0);
 	leave();
 	work(5, 0);

@@ -101,7 +101,8 @@ static inline void spawn(uint64_t id, const char *kind)
 	asyncscope_spawn(id, kind);
 }
 
-static inline void enter(uint64_t id)
+/* `stack`: the frame that the task runs in, or NULL. */
+static inline void enter_at(uint64_t id, const void *stack)
 {
 	struct frame *frame = &self.frames[self.depth++];
 	struct task *task = &tasks[id];
@@ -120,7 +121,12 @@ static inline void enter(uint64_t id)
 	pthread_mutex_unlock(&tasks_lock);
 	frame->enter_cpu_ns = thread_cpu_ns();
 	frame->enter_ns = mono_ns();
-	asyncscope_enter(id, NULL);
+	asyncscope_enter(id, stack);
+}
+
+static inline void enter(uint64_t id)
+{
+	enter_at(id, NULL);
 }
 
 /* Ends the innermost frame in the program's own books only. */
