@@ -487,6 +487,8 @@ __hidden void emit_final(struct thread_state *thread, struct task_struct *task, 
 		add_counts(frame->c, thread, task);
 	add_splits(frame->c, frame);
 	add_ticks(frame->c, thread, task, idx);
+	if (idx)
+		thread->frames[idx - 1].c[COUNTER_CHILD_WALL] += flush->now - frame->enter_ns;
 	emit_slice(thread, frame, frame->c, idx, flush);
 }
 

@@ -120,7 +120,6 @@ static __always_inline void pop(struct here *here, u32 flags)
 		return;
 	*(volatile u32 *)&thread->depth = idx - 1;
 	barrier();
-	thread->frames[idx - 1].c[COUNTER_CHILD_WALL] += here->now - thread->frames[idx].enter_ns;
 	if (flags & SLICE_FORCED)
 		count_loss(LOSS_FRAME_FORCED);
 	emit_final(thread, here->task, idx, &flush);

@@ -139,15 +139,15 @@ static void test_names(const struct target *target)
 	const struct runtime_adapter *adapter = runtime_adapter__find(RUNTIME_MARKS);
 	char text[200], huge[200];
 
-	adapter->type_name(target, (uintptr_t) "http\nrequest", text, sizeof(text));
+	adapter->type_name(target, NULL, (uintptr_t) "http\nrequest", text, sizeof(text));
 	ok(!strcmp(text, "http?request"), "marks: a kind is read and cleaned");
 	memset(huge, 'k', sizeof(huge) - 1);
 	huge[sizeof(huge) - 1] = '\0';
-	adapter->type_name(target, (uintptr_t)huge, text, sizeof(text));
+	adapter->type_name(target, NULL, (uintptr_t)huge, text, sizeof(text));
 	ok(strlen(text) == 79, "marks: a kind is bounded");
-	adapter->type_name(target, 8, text, sizeof(text));
+	adapter->type_name(target, NULL, 8, text, sizeof(text));
 	ok(!strcmp(text, "unnamed"), "marks: an unreadable kind has a name too");
-	adapter->type_name(target, 0, text, 4);
+	adapter->type_name(target, NULL, 0, text, 4);
 	ok(!strcmp(text, "unn"), "marks: in little room");
 	adapter->native_name(UINT64_MAX, text, sizeof(text));
 	ok(!strcmp(text, "18446744073709551615"), "marks: its own id, in decimal");

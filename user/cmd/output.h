@@ -39,7 +39,7 @@ struct outputs {
 	struct report_options report_options;
 	unsigned int width; /* of the summary; 0: the terminal's */
 	bool quiet_summary; /* nothing on stdout but what -o - and --json ask for */
-	bool json;	    /* NDJSON on stdout in place of the summary */
+	bool json; /* NDJSON on stdout in place of the summary */
 };
 
 /* From record's options: suffixes known, directories writable. 0 or an exit code after one line

@@ -44,15 +44,14 @@ static struct process *find_process(struct session *session, pid_t pid)
 /* Probes of the runtimes that are in there. Not to find any is no failure: there are threads. */
 static void attach_probes(struct session *session, struct process *process)
 {
-	struct plan *plan = plan__new(process->target);
-
-	if (!plan) {
+	plan__free(process->plan);
+	process->plan = plan__new(process->target);
+	if (!process->plan) {
 		log_warn("cannot look for runtimes in process %d: %s", process->target->pid,
 			 strerror(errno));
 		return;
 	}
-	live__attach_plan(session->live, plan);
-	plan__free(plan);
+	live__attach_plan(session->live, process->plan);
 }
 
 static int add_process(struct session *session, pid_t pid, enum target_error *error)
@@ -202,59 +201,14 @@ int session__open(struct session *session, const struct record_options *options)
 	return session->live ? 0 : EXIT_ENVIRONMENT;
 }
 
-/* A class of threads are those that differ only in the numbers in their names. */
-static void thread_class(const char *comm, char *name, size_t sz)
-{
-	size_t out = 0;
-
-	for (; *comm && out + 1 < sz; comm++) {
-		bool digit = *comm >= '0' && *comm <= '9';
-
-		if (digit && out && name[out - 1] == '*')
-			continue;
-		name[out++] = digit ? '*' : *comm;
-	}
-	name[out] = '\0';
-}
-
-static uint64_t class_of(void *ctx, const struct wire_spawn *spawn, uint32_t tgid, char *name,
-			 size_t sz)
-{
-	const struct runtime_adapter *adapter = runtime_adapter__find(spawn->runtime);
-	struct process *process = find_process(ctx, tgid);
-
-	if (spawn->runtime == RUNTIME_THREAD)
-		thread_class(spawn->comm, name, sz);
-	else if (adapter && adapter->type_name && process && spawn->type_key)
-		adapter->type_name(process->target, spawn->type_key, name, sz);
-	if (!name[0])
-		snprintf(name, sz, "(%s task of unknown kind)", runtime_name(spawn->runtime));
-	return hash64(hash_bytes(spawn->runtime, name, strlen(name)) ^ spawn->site);
-}
-
-static void name_of(void *ctx, const struct wire_spawn *spawn, uint32_t tgid, char *name, size_t sz)
-{
-	const struct runtime_adapter *adapter = runtime_adapter__find(spawn->runtime);
-	char kind[96] = "", native[64] = "";
-	struct process *process;
-
-	if (spawn->runtime == RUNTIME_THREAD || !adapter || !adapter->native_name)
-		return;
-	process = find_process(ctx, tgid);
-	if (adapter->type_name && process && spawn->type_key)
-		adapter->type_name(process->target, spawn->type_key, kind, sizeof(kind));
-	adapter->native_name(spawn->native, native, sizeof(native));
-	snprintf(name, sz, "%s #%s", kind[0] ? kind : adapter->name, native);
-}
-
 static int start_feed(struct session *session)
 {
 	struct feed_options options = {
 		.start_mono_ns = session->armed_ns,
 		.max_memory = session->options->max_memory,
 		.ctx = session,
-		.class_of = class_of,
-		.name_of = name_of,
+		.class_of = names__class_of,
+		.name_of = names__name_of,
 	};
 
 	return feed__start(session->model, &options);
@@ -485,8 +439,11 @@ void session__close(struct session *session)
 		waitpid(session->child, NULL, 0);
 	}
 	live__free(session->live);
-	for (size_t i = 0; i < session->process_cnt; i++)
+	for (size_t i = 0; i < session->process_cnt; i++) {
+		plan__free(session->processes[i].plan);
 		target__free(session->processes[i].target);
+	}
 	free(session->processes);
+	names__free(session);
 	model__free(session->model);
 }

@@ -15,6 +15,7 @@
 /* One traced process. */
 struct process {
 	struct target *target;
+	struct plan *plan; /* its files stay open: names are read from them after the target's end */
 	int64_t cpu_start_ns; /* of the process, when its recording began */
 	int64_t cpu_last_ns;
 	bool ended;
@@ -30,6 +31,8 @@ struct session {
 	size_t process_cnt, process_cap;
 	pid_t child; /* of -- CMD, or 0 */
 	int child_gate; /* closing it lets the child exec; -1 = open no more */
+	struct strtab names; /* of task types */
+	struct map64 name_idx; /* hash(process, type key) -> string */
 	uint64_t begin_ns; /* when the tracer was started */
 	uint64_t armed_ns, stop_ns;
 	int64_t probe_price_ns;
@@ -57,6 +60,12 @@ int session__find(const struct record_options *options, pid_t **pids);
 /* User and system time together. */
 struct rusage;
 int64_t rusage_ns(const struct rusage *usage);
+
+/* names.c: what tasks and their classes are called; for the feed. */
+uint64_t names__class_of(void *ctx, const struct wire_spawn *spawn, uint32_t tgid, char *name,
+			 size_t sz);
+void names__name_of(void *ctx, const struct wire_spawn *spawn, uint32_t tgid, char *name, size_t sz);
+void names__free(struct session *session);
 
 /* meta.c: facts about the machine, the target and the recording. */
 void meta__begin(struct session *session, int argc, char **argv);

@@ -203,9 +203,10 @@ static int plan(const struct target *target, struct plan *plan)
 }
 
 /* The kind that asyncscope_spawn was called with. */
-static void type_name(const struct target *target, uint64_t type_key, char *buf, size_t sz)
+static void type_name(const struct target *target, const struct plan *plan, uint64_t type_key,
+		      char *buf, size_t sz)
 {
-	target__read_str(target, type_key, buf, sz < KIND_SZ ? sz : KIND_SZ);
+	plan__read_str(plan, target, type_key, buf, sz < KIND_SZ ? sz : KIND_SZ);
 	if (sz && !buf[0])
 		snprintf(buf, sz, "unnamed");
 }

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/array.h"
 
@@ -52,6 +53,36 @@ struct plan *plan__new(const struct target *target)
 	plan__free(plan);
 	errno = -err;
 	return NULL;
+}
+
+static const struct elf_file *file_of(const struct plan *plan, const struct target_map *map)
+{
+	for (size_t i = 0; plan && i < plan->file_cnt; i++)
+		if (plan->files[i]->inode == map->inode && plan->files[i]->dev == map->dev)
+			return plan->files[i];
+	return NULL;
+}
+
+void plan__read_str(const struct plan *plan, const struct target *target, uint64_t addr, char *buf,
+		    size_t sz)
+{
+	if (!sz)
+		return;
+	target__read_str(target, addr, buf, sz);
+	for (size_t i = 0; !buf[0] && i < target->map_cnt; i++) {
+		const struct target_map *map = &target->maps[i];
+		const struct elf_file *file;
+		ssize_t len;
+
+		if (addr < map->start || addr >= map->end)
+			continue;
+		file = file_of(plan, map);
+		if (!file)
+			return;
+		len = pread(file->fd, buf, sz - 1, addr - map->start + map->file_off);
+		buf[len > 0 ? len : 0] = '\0';
+		target_clean(buf);
+	}
 }
 
 void plan__free(struct plan *plan)

@@ -54,8 +54,10 @@ struct runtime_adapter {
 	void (*detect)(const struct target *target, struct runtime_found *found);
 	/* Adds probes; 0 or -errno. NULL: needs none. */
 	int (*plan)(const struct target *target, struct plan *plan);
-	/* A class name for a task's type_key, read from the live target. */
-	void (*type_name)(const struct target *target, uint64_t type_key, char *buf, size_t sz);
+	/* A class name for a task's type_key, read from the live target, or from the plan's files when
+	 * it has ended. */
+	void (*type_name)(const struct target *target, const struct plan *plan, uint64_t type_key,
+			  char *buf, size_t sz);
 	/* How the runtime's own id is printed. */
 	void (*native_name)(uint64_t native, char *buf, size_t sz);
 };
@@ -69,6 +71,10 @@ const char *confidence_name(enum confidence confidence);
 /* The plans of all adapters that found their runtime; NULL and errno. */
 struct plan *plan__new(const struct target *target);
 void plan__free(struct plan *plan);
+/* A printable string at an address of the target: from its memory, or, when that is gone, from the
+ * file that the plan keeps open, which has it if it is a constant. "" when neither can be read. */
+void plan__read_str(const struct plan *plan, const struct target *target, uint64_t addr, char *buf,
+		    size_t sz);
 /* For adapters. */
 int plan__add_file(struct plan *plan, struct elf_file *file);
 int plan__add(struct plan *plan, const struct probe *probe);

@@ -21,13 +21,6 @@ static void detect(const struct target *target, struct runtime_found *found)
 			 cnt == 1 ? "" : "s");
 }
 
-static void type_name(const struct target *target, uint64_t type_key, char *buf, size_t sz)
-{
-	(void)target;
-	(void)type_key;
-	snprintf(buf, sz, "thread");
-}
-
 static void native_name(uint64_t native, char *buf, size_t sz)
 {
 	snprintf(buf, sz, "%" PRIu64, native);
@@ -38,6 +31,5 @@ const struct runtime_adapter thread_adapter = {
 	.name = "thread",
 	.doc = "the threads of the process",
 	.detect = detect,
-	.type_name = type_name,
 	.native_name = native_name,
 };

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What tasks and their classes are called. Called by the feed for each task that begins, while the
+ * target most likely lives; what was read once is kept, because most tasks are of few types.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/session.h"
+#include "runtime/runtime.h"
+
+#define NAME_SZ	  96
+#define NAMES_MAX 65536 /* a hostile target invents types without end */
+
+/* The latest process with this pid, also when it has ended. */
+static const struct process *find_process(const struct session *session, uint32_t pid)
+{
+	for (size_t i = session->process_cnt; i--;)
+		if ((uint32_t)session->processes[i].target->pid == pid)
+			return &session->processes[i];
+	return NULL;
+}
+
+static void read_type(const struct session *session, const struct wire_spawn *spawn, uint32_t tgid,
+		      char *name, size_t sz)
+{
+	const struct runtime_adapter *adapter = runtime_adapter__find(spawn->runtime);
+	const struct process *process = find_process(session, tgid);
+
+	name[0] = '\0';
+	if (adapter && adapter->type_name && process && spawn->type_key)
+		adapter->type_name(process->target, process->plan, spawn->type_key, name, sz);
+}
+
+static void type_name(struct session *session, const struct wire_spawn *spawn, uint32_t tgid,
+		      char *name, size_t sz)
+{
+	uint64_t key = hash64(spawn->type_key ^ hash64((uint64_t)spawn->runtime << 32 | tgid)), id;
+
+	if (map64__get(&session->name_idx, key, &id)) {
+		snprintf(name, sz, "%s", strtab__get(&session->names, id));
+		return;
+	}
+	read_type(session, spawn, tgid, name, sz);
+	if (name[0] && session->name_idx.cnt < NAMES_MAX)
+		map64__set(&session->name_idx, key, strtab__add(&session->names, name));
+}
+
+/* Threads of a class differ only in the numbers in their names. */
+static void thread_class(const char *comm, char *name, size_t sz)
+{
+	size_t out = 0;
+
+	for (; *comm && out + 1 < sz; comm++) {
+		bool digit = *comm >= '0' && *comm <= '9';
+
+		if (digit && out && name[out - 1] == '*')
+			continue;
+		name[out++] = digit ? '*' : *comm;
+	}
+	name[out] = '\0';
+}
+
+uint64_t names__class_of(void *ctx, const struct wire_spawn *spawn, uint32_t tgid, char *name,
+			 size_t sz)
+{
+	if (spawn->runtime == RUNTIME_THREAD)
+		thread_class(spawn->comm, name, sz);
+	else
+		type_name(ctx, spawn, tgid, name, sz);
+	if (!name[0])
+		snprintf(name, sz, "(%s task of unknown kind)", runtime_name(spawn->runtime));
+	return hash64(hash_bytes(spawn->runtime, name, strlen(name)) ^ spawn->site);
+}
+
+void names__name_of(void *ctx, const struct wire_spawn *spawn, uint32_t tgid, char *name, size_t sz)
+{
+	const struct runtime_adapter *adapter = runtime_adapter__find(spawn->runtime);
+	char kind[NAME_SZ], native[64];
+
+	if (spawn->runtime == RUNTIME_THREAD || !adapter || !adapter->native_name)
+		return; /* a thread is called by its own name */
+	type_name(ctx, spawn, tgid, kind, sizeof(kind));
+	adapter->native_name(spawn->native, native, sizeof(native));
+	snprintf(name, sz, "%s #%s", kind[0] ? kind : adapter->name, native);
+}
+
+void names__free(struct session *session)
+{
+	strtab__free(&session->names);
+	map64__free(&session->name_idx);
+}
