@@ -11,7 +11,7 @@
 static void test_add(void)
 {
 	struct strtab tab = {};
-	uint32_t a, b, tail;
+	uint32_t a, b;
 	bool good = true;
 
 	ok(!strcmp(strtab__get(&tab, 0), "") && !strcmp(strtab__get(&tab, 99), ""),
@@ -30,7 +30,16 @@ static void test_add(void)
 		good &= !strcmp(strtab__get(&tab, id), name) && strtab__add(&tab, name) == id;
 	}
 	ok(good && !strcmp(strtab__get(&tab, a), "alpha"), "50000 strings");
-	/* A string of the table itself, while the table has to move. */
+	strtab__free(&tab);
+	strtab__free(NULL);
+}
+
+/* A string of the table itself, while the table has to move. */
+static void test_own(void)
+{
+	struct strtab tab = {};
+	bool good = true;
+
 	for (int i = 0; i < 20000; i++) {
 		char text[30];
 		uint32_t id;
@@ -40,10 +49,8 @@ static void test_add(void)
 		id = strtab__add(&tab, strtab__get(&tab, id + 1));
 		good &= !strcmp(strtab__get(&tab, id), text + 1);
 	}
-	tail = strtab__add(&tab, strtab__get(&tab, a + 2));
-	ok(good && !strcmp(strtab__get(&tab, tail), "pha"), "tails of own strings may be added");
+	ok(good, "tails of own strings may be added");
 	strtab__free(&tab);
-	strtab__free(NULL);
 }
 
 static void test_load(void)
@@ -71,6 +78,7 @@ static void test_load(void)
 int main(void)
 {
 	test_add();
+	test_own();
 	test_load();
 	return tap_done();
 }
