@@ -31,7 +31,7 @@ enum model_cap {
 #define X(id, name, reason) CAP_##id,
 	MODEL_CAPS(X)
 #undef X
-	CAP_CNT
+		CAP_CNT
 };
 
 #endif

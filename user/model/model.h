@@ -19,7 +19,7 @@
 #include "model/caps.h"
 
 #define NO_TIME INT64_MIN
-#define NO_IDX	UINT32_MAX
+#define NO_IDX  UINT32_MAX
 
 enum task_flags {
 	TASK_SEEN_FROM_START = 1,
@@ -39,7 +39,7 @@ enum model_binding {
 #define X(id, name, meaning) BINDING_##id,
 	MODEL_BINDINGS(X)
 #undef X
-	BINDING_CNT
+		BINDING_CNT
 };
 
 struct task {
@@ -47,8 +47,8 @@ struct task {
 	uint64_t parent; /* 0: unknown or outside */
 	uint64_t native;
 	int64_t start_ns; /* negative: before the recording was armed */
-	int64_t end_ns;	  /* NO_TIME while it lives */
-	int64_t wall_ns;  /* time in its frames; for a thread, its life within the recording */
+	int64_t end_ns; /* NO_TIME while it lives */
+	int64_t wall_ns; /* time in its frames; for a thread, its life within the recording */
 	int64_t c[COUNTER_CNT];
 	struct hist runs; /* one entry per finished frame; empty for threads */
 	struct hist wake; /* woken -> running */
@@ -62,7 +62,7 @@ struct task {
 	uint8_t state;
 	uint8_t flags;
 	uint8_t binding;
-	uint32_t forced_cnt;  /* frames whose end was inferred */
+	uint32_t forced_cnt; /* frames whose end was inferred */
 	uint64_t slices_lost; /* gaps in its numbered slices */
 };
 
@@ -97,7 +97,7 @@ enum edge_kind {
 #define X(id, name) EDGE_##id,
 	MODEL_EDGES(X)
 #undef X
-	EDGE_CNT
+		EDGE_CNT
 };
 
 /* One piece of the timeline. `c` holds what was charged in it, only the time counters. */
@@ -204,9 +204,9 @@ struct model {
 	struct runtime_info *runtimes;
 	size_t runtime_cnt, runtime_cap;
 
-	struct map64 task_idx;	/* id -> index */
+	struct map64 task_idx; /* id -> index */
 	struct map64 class_idx; /* id -> index */
-	struct map64 edge_idx;	/* hash(from, to, kind) -> index */
+	struct map64 edge_idx; /* hash(from, to, kind) -> index */
 	struct map64 counter_idx; /* name string id -> index */
 	struct feed *feed; /* what only a live recording needs; NULL when read from a snapshot */
 };
