@@ -22,6 +22,7 @@
 #define PROGRESS_NS   5000000000ULL
 #define PROGRESS_TTY_NS 500000000ULL
 #define POLL_MS	      50
+#define CHECKPOINT_SHARE 50 /* at most 1/50 of the time goes into checkpoints */
 
 static volatile sig_atomic_t interrupts; /* the signal flag */
 
@@ -46,6 +47,7 @@ static void catch_signals(void)
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGHUP, &action, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write() */
 }
 
 static uint64_t mono_ns(void)
@@ -67,6 +69,14 @@ static bool due(uint64_t *clock, uint64_t now, uint64_t period)
 		return false;
 	*clock = now + period;
 	return true;
+}
+
+/* A large recording's checkpoints come less often. */
+static uint64_t pace(uint64_t clock, uint64_t took_ns)
+{
+	uint64_t extra = took_ns * CHECKPOINT_SHARE;
+
+	return extra > CHECKPOINT_NS ? clock - CHECKPOINT_NS + extra : clock;
 }
 
 static void show_progress(const struct session *session, uint64_t now, bool tty)
@@ -125,8 +135,10 @@ static int run(struct session *session, struct outputs *outputs, const char **re
 			session__care(session, due(&clocks.rescan, now, RESCAN_NS));
 		if (due(&clocks.progress, now, tty ? PROGRESS_TTY_NS : PROGRESS_NS))
 			show_progress(session, now, tty);
-		if (due(&clocks.checkpoint, now, CHECKPOINT_NS))
+		if (due(&clocks.checkpoint, now, CHECKPOINT_NS)) {
 			outputs__checkpoint(outputs, session->model);
+			clocks.checkpoint = pace(clocks.checkpoint, mono_ns() - now);
+		}
 	}
 	if (tty && log_level >= LOG_NORMAL)
 		fputs("\r\033[K", stderr);
@@ -184,9 +196,11 @@ int cmd_record(int argc, char **argv)
 	if (ret >= 0)
 		goto cleanup;
 	catch_signals();
-	ret = outputs__check(&outputs, &options);
+	ret = session__open(&session, &options);
 	if (!ret)
-		ret = session__open(&session, &options);
+		ret = outputs__check(&outputs, &options);
+	if (!ret)
+		ret = session__load(&session);
 	if (!ret)
 		ret = outputs__open(&outputs);
 	if (!ret) {

@@ -169,12 +169,6 @@ static bool is_single(const struct session *session)
 
 int session__open(struct session *session, const struct record_options *options)
 {
-	struct live_options live = {
-		.follow_forks = options->follow_forks || options->cgroup,
-		.ring_sz = options->ring_sz,
-		.hw = options->hw,
-		.rung = options->rung,
-	};
 	char why[256];
 	int ret;
 
@@ -185,18 +179,30 @@ int session__open(struct session *session, const struct record_options *options)
 	if (ret)
 		return ret;
 	features__probe(&session->features);
-	if (!features__usable(&session->features, why, sizeof(why))) {
-		log_err("%s", why);
-		return EXIT_ENVIRONMENT;
-	}
+	if (features__usable(&session->features, why, sizeof(why)))
+		return 0;
+	log_err("%s", why);
+	return EXIT_ENVIRONMENT;
+}
+
+int session__load(struct session *session)
+{
+	const struct record_options *options = session->options;
+	struct live_options live = {
+		.single_pid = is_single(session) ? session->processes[0].target->pid : 0,
+		.follow_forks = options->follow_forks || options->cgroup,
+		.ring_sz = options->ring_sz,
+		.thread_hint = thread_cnt(session),
+		.hw = options->hw,
+		.rung = options->rung,
+	};
+
 	uprobe__remove_stale();
 	session->model = model__new();
 	if (!session->model) {
 		log_err("no memory");
 		return EXIT_FAILED;
 	}
-	live.single_pid = is_single(session) ? session->processes[0].target->pid : 0;
-	live.thread_hint = thread_cnt(session);
 	session->live = live__new(&session->features, &live);
 	return session->live ? 0 : EXIT_ENVIRONMENT;
 }

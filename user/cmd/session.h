@@ -41,8 +41,10 @@ struct session {
 	uint32_t undecodable_cnt;
 };
 
-/* Finds the targets and loads what records them. 0 or an exit code after a message. */
+/* Finds the targets and sees whether they can be recorded. 0 or an exit code after a message. */
 int session__open(struct session *session, const struct record_options *options);
+/* Loads what records them. The same returns. */
+int session__load(struct session *session);
 /* Attaches and arms; prints the `attached` line. 0 or an exit code after a message. */
 int session__start(struct session *session);
 /* Reads up to max records into the model: the number or -errno. */
