@@ -227,16 +227,18 @@ enum counter_text { COUNTER_TEXT_NAME, COUNTER_TEXT_MEANING };
 static void get_counter_text(struct value *value, const struct row *row,
 			     const struct getter *getter)
 {
-	const struct counter *counter = &row->model->counters[row->idx];
+	const struct counter *counter;
 
-	if (is_unattributed(row))
+	if (is_unattributed(row)) {
 		value__str(value, getter->arg == COUNTER_TEXT_NAME
 					  ? "unattributed_cpu_ns"
 					  : "CPU time of the process that belongs to no task");
-	else
-		value__str(value, model__str(row->model, getter->arg == COUNTER_TEXT_NAME
-								 ? counter->name
-								 : counter->meaning));
+		return;
+	}
+	counter = &row->model->counters[row->idx];
+	value__str(value,
+		   model__str(row->model,
+			      getter->arg == COUNTER_TEXT_NAME ? counter->name : counter->meaning));
 }
 
 static void get_counter_value(struct value *value, const struct row *row,

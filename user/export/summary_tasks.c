@@ -283,11 +283,14 @@ static void write_rest(struct summary *summary, uint64_t shown, int64_t shown_cp
 {
 	const struct totals *totals = &summary->analysis->totals;
 	struct buf line = {};
+	int64_t rest;
 
 	if (totals->tasks > shown) {
 		buf__printf(&line,
 			    "%llu more tasks: ", (unsigned long long)(totals->tasks - shown));
-		format_ns(&line, (int64_t)((double)totals->c[COUNTER_ON_CPU] - (double)shown_cpu));
+		if (__builtin_sub_overflow(totals->c[COUNTER_ON_CPU], shown_cpu, &rest))
+			rest = NO_TIME;
+		format_ns(&line, rest);
 		buf__puts(&line, " on CPU");
 	}
 	if (totals->unattributed_cpu_ns != NO_TIME) {

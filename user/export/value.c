@@ -257,7 +257,7 @@ static void get_probe_ns(struct value *value, const struct row *row, const struc
 		value__null(value, getter->why);
 	else
 		value__int(value,
-			   (int64_t)((double)task_of(row)->c[COUNTER_PROBE_HITS] * (double)price));
+			   to_int((double)task_of(row)->c[COUNTER_PROBE_HITS] * (double)price));
 }
 
 static void get_usage(struct value *value, const struct row *row, const struct getter *getter)
