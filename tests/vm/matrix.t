@@ -106,7 +106,7 @@ report_guest() {
 	code=$(cat "$dir/code")
 	merge "$label" <"$dir/tap"
 	planned=$(sed -n 's/^1\.\.//p' "$dir/tap" | tail -n 1)
-	ran=$(grep -cE '^(not )?ok ' "$dir/tap" || true)
+	ran=$(grep -acE '^(not )?ok ' "$dir/tap" || true)
 	[ "${planned:-none}" = "$ran" ] || good=1
 	result $good "$label: all steps ran ($ran results of ${planned:-an unknown number})"
 	good=0
