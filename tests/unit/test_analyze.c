@@ -128,6 +128,14 @@ static void test_balanced(void)
 	ok(analysis->tasks[0].bottleneck == BOTTLENECK_BALANCED, "two equal shares are balanced");
 	analysis__free(analysis);
 	model__free(model);
+
+	model = one_thread(COUNTER_ON_CPU, 100 * MS);
+	model->tasks[0].c[COUNTER_CHILD_WALL] = 9500 * MS;
+	analysis = analysis__new(model);
+	ok(analysis->tasks[0].bottleneck == BOTTLENECK_CPU,
+	   "a share is one of the task's own life, without other tasks' frames");
+	analysis__free(analysis);
+	model__free(model);
 }
 
 static void expect_finding(struct model *model, const char *id, int severity, const char *in_title)

@@ -28,6 +28,8 @@ static const struct {
 
 static void judge(const struct task *task, struct task_result *result)
 {
+	/* What ran within its frames under another task's name is not its own life. */
+	int64_t own = sat_sub(result->inside_ns, task->c[COUNTER_CHILD_WALL]);
 	size_t first = 0, second = CAUSE_CNT;
 	int64_t top, next = 0;
 
@@ -36,7 +38,7 @@ static void judge(const struct task *task, struct task_result *result)
 			first = i;
 	}
 	top = task->c[causes[first].counter];
-	if (top < MIN_NS || (double)top < MIN_SHARE * (double)result->inside_ns)
+	if (top < MIN_NS || (double)top < MIN_SHARE * (double)own)
 		return;
 	for (size_t i = 0; i < CAUSE_CNT; i++) {
 		if (causes[i].bottleneck != causes[first].bottleneck &&

@@ -303,6 +303,8 @@ static void get_bottleneck(struct value *value, const struct row *row, const str
 		value__str(value, bottleneck_name(result->bottleneck));
 	else if (result->cause)
 		value__str(value, result->cause);
+	else if (task_of(row)->c[COUNTER_CHILD_WALL] > result->inside_ns / 2)
+		value__null(value, "most of its life belongs to the tasks that ran on it");
 	else
 		value__null(value, getter->why);
 }
