@@ -177,13 +177,13 @@ static void test_names(void)
 	rename_to(model, 5, 1, "later");
 	spawn(model, 1, 1, RUNTIME_THREAD, "first", 0);
 	ok(!strcmp(task_name(model, 1), "later") &&
-		   !strcmp(class_name(model, model__task(model, 1)), "first"),
-	   "a RENAME that overtook the SPAWN keeps the name, the class is the first comm");
+		   !strcmp(class_name(model, model__task(model, 1)), "later"),
+	   "a RENAME that overtook the SPAWN keeps the name and its class");
 	rename_to(model, 3, 1, "between");
 	ok(!strcmp(task_name(model, 1), "later"), "an older RENAME changes nothing");
 	rename_to(model, 6, 1, "last");
 	ok(!strcmp(task_name(model, 1), "last"), "a newer one does");
-	spawn(model, 1, 2, RUNTIME_THREAD, "first", 0);
+	spawn(model, 1, 2, RUNTIME_THREAD, "last", 0);
 	ok(model__task(model, 1)->class_idx == model__task(model, 2)->class_idx,
 	   "threads of one comm are one class");
 	model__free(model);

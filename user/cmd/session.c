@@ -17,6 +17,7 @@
 #include "base/array.h"
 #include "base/log.h"
 #include "cmd/cmd.h"
+#include "live/caps.h"
 #include "runtime/runtime.h"
 
 static uint64_t mono_ns(void)
@@ -80,10 +81,12 @@ static int refuse_pid(pid_t pid, enum target_error error)
 		log_err("%d is a thread of process %d: record that", (int)pid, target_pid_of(pid));
 		return EXIT_NO_TARGET;
 	}
+	if (error == TARGET_DENIED) {
+		log_err("process %d: permission denied (%s)", (int)pid, CAPS_REMEDY);
+		return EXIT_ENVIRONMENT;
+	}
 	log_err("process %d: %s", (int)pid, target_error_text(error));
-	return error == TARGET_DENIED ? EXIT_ENVIRONMENT :
-	       error == TARGET_NO_MEMORY ? EXIT_FAILED :
-					   EXIT_NO_TARGET;
+	return error == TARGET_NO_MEMORY ? EXIT_FAILED : EXIT_NO_TARGET;
 }
 
 /* The child waits at a gate before it execs, so that nothing of the command is missed. */

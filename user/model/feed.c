@@ -287,10 +287,6 @@ static int on_spawn(struct model *model, const struct event *event)
 		return -ENOMEM;
 	if (is_stand_in(feed, task) || !(task->flags & TASK_PLACEHOLDER))
 		return 0;
-	idx = class_of(model, event, name);
-	if (idx == NO_IDX)
-		return -ENOMEM;
-	task->class_idx = idx;
 	task->parent = spawn->parent;
 	task->native = spawn->native;
 	task->site = spawn->site;
@@ -302,7 +298,12 @@ static int on_spawn(struct model *model, const struct event *event)
 		      (spawn->native ? 0 : TASK_NATIVE_UNKNOWN);
 	if (!async)
 		task->tid = spawn->tid;
+	/* a later RENAME may have come before */
 	if (event->ns >= state->name_ns) {
+		idx = class_of(model, event, name);
+		if (idx == NO_IDX)
+			return -ENOMEM;
+		task->class_idx = idx;
 		state->name_ns = event->ns;
 		task->name = name_of(model, event, idx, name);
 	}
@@ -373,20 +374,30 @@ static int on_slice(struct model *model, const struct event *event)
 	return frame__slice(model, event, task, state);
 }
 
+/* A thread is of the class that its latest name says: pools name their threads after making them. */
 static int on_rename(struct model *model, const struct event *event)
 {
 	struct feed_task *state;
 	struct task *task = task_of(model, event->rename.task, event->tgid, false, &state);
+	struct event named = {.kind = WIRE_SPAWN, .tgid = event->tgid, .ns = event->ns};
+	char name[NAME_SZ];
+	uint32_t idx;
 
 	if (!task)
 		return -ENOMEM;
 	if (is_stand_in(model->feed, task))
 		return 0;
 	placeholder_seen(task, rel_ns(model->feed, event->ns));
-	if (event->ns >= state->name_ns) {
-		state->name_ns = event->ns;
-		task->name = intern_name(model, event->rename.comm, task->name);
-	}
+	if (event->ns < state->name_ns)
+		return 0;
+	named.spawn.runtime = RUNTIME_THREAD;
+	memcpy(named.spawn.comm, event->rename.comm, sizeof(named.spawn.comm));
+	idx = class_of(model, &named, name);
+	if (idx == NO_IDX)
+		return -ENOMEM;
+	state->name_ns = event->ns;
+	task->class_idx = idx;
+	task->name = intern_name(model, event->rename.comm, task->name);
 	return 0;
 }
 
