@@ -478,17 +478,14 @@ static __always_inline void add_ticks(u64 *counters, struct thread_state *thread
 __hidden void emit_final(struct thread_state *thread, struct task_struct *task, u32 idx,
 			 struct flush *flush)
 {
-	struct frame *frame;
+	struct frame *frame = frame_at(thread, idx);
 
-	if (idx > FRAME_DEPTH)
-		return;
-	frame = &thread->frames[idx];
 	if (idx == thread->depth)
 		add_counts(frame->c, thread, task);
 	add_splits(frame->c, frame);
 	add_ticks(frame->c, thread, task, idx);
 	if (idx)
-		thread->frames[idx - 1].c[COUNTER_CHILD_WALL] += flush->now - frame->enter_ns;
+		frame_at(thread, idx - 1)->c[COUNTER_CHILD_WALL] += flush->now - frame->enter_ns;
 	emit_slice(thread, frame, frame->c, idx, flush);
 }
 
@@ -497,11 +494,8 @@ __hidden void emit_partial(struct thread_state *thread, struct task_struct *task
 {
 	u64 *counters = thread->partial;
 	u32 idx = thread->depth;
-	struct frame *frame;
+	struct frame *frame = frame_at(thread, idx);
 
-	if (idx > FRAME_DEPTH)
-		return;
-	frame = &thread->frames[idx];
 #pragma unroll
 	for (int i = 0; i < COUNTER_CNT; i++)
 		counters[i] = frame->c[i];
@@ -517,8 +511,8 @@ __hidden void emit_frames(struct thread_state *thread, struct task_struct *task,
 {
 	u32 flags = flush->flags;
 
-	for (u32 i = 0; i <= FRAME_DEPTH; i++) {
-		u32 idx = FRAME_DEPTH - i;
+	for (u32 i = 0; i < FRAME_CNT; i++) {
+		u32 idx = FRAME_CNT - 1 - i;
 
 		/* read anew: in a register the verifier would carry each possible depth along */
 		if (idx > *(volatile u32 *)&thread->depth)

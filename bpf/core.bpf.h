@@ -17,7 +17,8 @@
 
 #include "wire.h"
 
-#define FRAME_DEPTH 16
+/* Frames of a thread: its own and 15 nested ones; a power of two, so that a mask is a bound. */
+#define FRAME_CNT 16
 
 /* What the thread's own probes charged, at the borders between frames. Writer: own context. */
 struct frame_split {
@@ -50,7 +51,7 @@ struct kernel_counts {
 struct thread_state {
 	/* own context */
 	u32 depth; /* index of the innermost frame; 0 = the thread itself */
-	u32 deeper; /* ENTERs beyond FRAME_DEPTH, only counted */
+	u32 deeper; /* ENTERs beyond FRAME_CNT, only counted */
 	u32 seq;    /* next task sequence */
 	u32 tid;
 	u32 found; /* find_frame()'s answer */
@@ -81,7 +82,7 @@ struct thread_state {
 	u64 base_utime, base_stime;
 	u32 latency[LATENCY_BUCKETS]; /* sched_switch */
 	u64 partial[COUNTER_CNT]; /* of an open frame, while it is flushed: sched_switch, sampler */
-	struct frame frames[FRAME_DEPTH + 1];
+	struct frame frames[FRAME_CNT];
 };
 
 /* When and why frames are flushed. */
@@ -167,11 +168,23 @@ static __always_inline void kernel_counts_read(struct kernel_counts *counts,
 	counts->maj_flt = BPF_CORE_READ(task, maj_flt);
 }
 
+/* An index below `cnt`, a power of two, in a way that the compiler cannot leave out and that
+ * verifiers before 6.2 follow. */
+#define BOUND(idx, cnt)                                                                            \
+	({                                                                                         \
+		u64 bounded = (idx);                                                               \
+		asm volatile("%0 &= %1" : "+r"(bounded) : "i"((cnt) - 1));                         \
+		bounded;                                                                           \
+	})
+
+static __always_inline struct frame *frame_at(struct thread_state *thread, u32 idx)
+{
+	return &thread->frames[BOUND(idx, FRAME_CNT)];
+}
+
 static __always_inline struct frame *innermost(struct thread_state *thread)
 {
-	u32 depth = thread->depth;
-
-	return &thread->frames[depth > FRAME_DEPTH ? FRAME_DEPTH : depth];
+	return frame_at(thread, thread->depth);
 }
 
 /*

@@ -110,7 +110,7 @@ static __always_inline void count_latency(struct thread_state *thread, u64 laten
 		idx = (log - LATENCY_MIN_LOG2) * 2 + (latency >> (log - 1) & 1);
 	if (idx >= LATENCY_BUCKETS)
 		idx = LATENCY_BUCKETS - 1;
-	thread->latency[idx]++;
+	thread->latency[BOUND(idx, LATENCY_BUCKETS)]++;
 }
 
 /* A blocked thread runs again: until it was woken it was blocked, from then on it waited for a
@@ -298,10 +298,10 @@ int BPF_PROG(sched_process_exec, struct task_struct *task, int old_pid, struct l
 		struct flush flush = {.now = bpf_ktime_get_ns(), .flags = SLICE_FORCED};
 
 		/* the stack that held its frames is gone */
-		for (u32 i = 0; i < FRAME_DEPTH; i++) {
+		for (u32 i = 0; i < FRAME_CNT; i++) {
 			u32 idx = thread->depth;
 
-			if (!idx || idx > FRAME_DEPTH)
+			if (!idx)
 				break;
 			*(volatile u32 *)&thread->depth = idx - 1;
 			emit_final(thread, task, idx, &flush);

@@ -116,7 +116,7 @@ static __always_inline void pop(struct here *here, u32 flags)
 	struct flush flush = {.now = here->now, .flags = flags};
 	u32 idx = thread->depth;
 
-	if (!idx || idx > FRAME_DEPTH)
+	if (!idx)
 		return;
 	*(volatile u32 *)&thread->depth = idx - 1;
 	barrier();
@@ -132,7 +132,7 @@ static __always_inline volatile u32 *find_frame(struct thread_state *thread, u32
 	volatile u32 *found = &thread->found;
 
 	*found = 0;
-	for (u32 idx = 1; idx <= FRAME_DEPTH; idx++) {
+	for (u32 idx = 1; idx < FRAME_CNT; idx++) {
 		if (thread->frames[idx].native == native && thread->frames[idx].runtime == runtime &&
 		    idx <= *(volatile u32 *)&thread->depth)
 			*found = idx;
@@ -158,7 +158,7 @@ static __always_inline void pop_stale(struct here *here, u32 runtime, u64 native
 	struct thread_state *thread = here->thread;
 	volatile u32 *open = find_frame(thread, runtime, native);
 
-	for (u32 i = 0; i < FRAME_DEPTH; i++) {
+	for (u32 i = 0; i < FRAME_CNT; i++) {
 		u32 depth = *(volatile u32 *)&thread->depth;
 
 		if (!depth || !is_stale(thread, depth, *open, sp))
@@ -218,14 +218,14 @@ __hidden void verb_enter(u32 runtime, u64 native, u32 site, u64 sp)
 			return;
 	}
 	idx = here.thread->depth + 1;
-	if (idx > FRAME_DEPTH) {
+	if (idx >= FRAME_CNT) {
 		here.thread->deeper++;
 		count_loss(LOSS_FRAMES_DEEP);
 		return;
 	}
 	if (!here.thread->stack_hi)
 		count_loss(LOSS_STACK_BOUNDS);
-	frame = &here.thread->frames[idx];
+	frame = frame_at(here.thread, idx);
 	__builtin_memset(frame->c, 0, sizeof(frame->c));
 	__builtin_memset(&frame->split, 0, sizeof(frame->split));
 	frame->task = live->task;
@@ -258,7 +258,7 @@ __hidden void verb_leave(u32 runtime, u64 native)
 		return;
 	}
 	/* what is still open above it was left without a word */
-	for (u32 i = 0; i < FRAME_DEPTH; i++) {
+	for (u32 i = 0; i < FRAME_CNT; i++) {
 		if (*(volatile u32 *)&here.thread->depth <= *found)
 			break;
 		pop(&here, SLICE_FORCED);

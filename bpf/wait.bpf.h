@@ -233,7 +233,8 @@ static __always_inline u32 cause_of_futex(u64 addr, u32 op, u32 val, struct task
 #define F_SETLKW     7
 #define F_OFD_SETLKW 38
 
-static __always_inline u32 cause_of_wait(struct task_struct *task, enum user_memory memory)
+/* A function of its own: its stack must not add to that of what emits slices. */
+static __noinline u32 cause_of_wait(struct task_struct *task, enum user_memory memory)
 {
 	struct pt_regs *saved = task_user_regs(task);
 	u64 nr = 0, arg0 = 0, arg1 = 0, arg2 = 0;

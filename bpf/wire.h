@@ -179,7 +179,7 @@ struct wire_rename {
 
 /* A task's wake -> run latencies, cumulative; two buckets per power of two from 2^LATENCY_MIN_LOG2
  * nanoseconds on: 2^k..1.5*2^k, 1.5*2^k..2^(k+1). */
-#define LATENCY_BUCKETS	 56
+#define LATENCY_BUCKETS	 64
 #define LATENCY_MIN_LOG2 8
 struct wire_latency {
 	struct wire_hdr hdr;
@@ -231,7 +231,7 @@ struct wire_native_key {
 	  "events of a thread whose state could not be made or found (storage contention)")        \
 	X(TASKS_FULL, tasks_full, 1, "tasks not tracked because the task table was full")          \
 	X(EDGES_FULL, edges_full, 1, "wake edges not kept because the edge table was full")        \
-	X(FRAMES_DEEP, frames_deep, 1, "frames nested deeper than 16: counted, not profiled")      \
+	X(FRAMES_DEEP, frames_deep, 1, "frames nested deeper than 15: counted, not profiled")      \
 	X(LEAVE_UNMATCHED, leave_unmatched, 1, "a task was left that had not been entered")        \
 	X(FRAME_FORCED, frame_forced, 0, "frames whose end was not seen and was inferred")         \
 	X(TARGETS_FULL, targets_full, 1,                                                           \
