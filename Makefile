@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # asyncscope-bpf: `make`, `make test`, `make check`, `make bench`, `make install PREFIX=/usr`.
 # Variables: V=1 shows commands, CC=clang, BUILD=dir, STATIC=1 makes one file without libraries.
 
@@ -108,8 +109,8 @@ test: all programs unit bpf-tests demo-service
 	$(Q)BUILD=$(abspath $(BUILD)) tests/run
 test-full: all programs unit bpf-tests demo-service
 	$(Q)BUILD=$(abspath $(BUILD)) FULL=1 tests/run
-check:
-	$(Q)tools/check
+check: $(BUILD)/asyncscope.bpf.o
+	$(Q)BUILD=$(abspath $(BUILD)) tools/check
 format:
 	$(Q)git ls-files '*.c' '*.h' | grep -v '^vmlinux/.*/vmlinux.h' | xargs clang-format -i
 bench: all programs

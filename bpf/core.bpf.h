@@ -29,8 +29,8 @@ struct frame_split {
 struct frame {
 	u64 task;
 	u64 enter_ns;
-	u64 sp;	       /* of the probe that entered it */
-	u64 native;    /* the runtime's own id */
+	u64 sp; /* of the probe that entered it */
+	u64 native; /* the runtime's own id */
 	u64 flushed_ns; /* the last PARTIAL; writer: sched_switch, sampler (never at once) */
 	u32 flush_cnt;
 	u32 runtime;
@@ -52,7 +52,7 @@ struct thread_state {
 	/* own context */
 	u32 depth; /* index of the innermost frame; 0 = the thread itself */
 	u32 deeper; /* ENTERs beyond FRAME_CNT, only counted */
-	u32 seq;    /* next task sequence */
+	u32 seq; /* next task sequence */
 	u32 tid;
 	u32 found; /* find_frame()'s answer */
 	u32 tgid;
@@ -89,7 +89,7 @@ struct thread_state {
 struct flush {
 	u64 now;
 	u64 on_cpu_ns; /* PARTIAL: since the last switch or border */
-	u32 flags;     /* SLICE_* */
+	u32 flags; /* SLICE_* */
 	u32 pad;
 };
 
@@ -123,8 +123,8 @@ __hidden void emit_final(struct thread_state *thread, struct task_struct *task, 
 /* Writes a PARTIAL slice of the innermost frame, which goes on. */
 __hidden void emit_partial(struct thread_state *thread, struct task_struct *task,
 			   struct flush *flush);
-__hidden void emit_spawn(struct thread_state *thread, struct task_struct *task, u64 parent, u64 start_ns,
-		u32 flags);
+__hidden void emit_spawn(struct thread_state *thread, struct task_struct *task, u64 parent,
+			 u64 start_ns, u32 flags);
 __hidden void emit_task(struct wire_native_key *key, struct birth *birth);
 __hidden void emit_end(u32 tgid, u64 now, u64 task, u32 state, u64 wakes);
 __hidden void emit_rename(u32 tgid, u64 task, const char *comm);
@@ -146,11 +146,7 @@ __hidden void verb_wake(u32 runtime, u64 native);
 __hidden void verb_end(u32 runtime, u64 native, u32 state);
 
 /* Scratch slots for making a thread's state: one per context that makes one. */
-enum scratch_slot {
-	SCRATCH_FORK,
-	SCRATCH_SEED,
-	SCRATCH_CNT
-};
+enum scratch_slot { SCRATCH_FORK, SCRATCH_SEED, SCRATCH_CNT };
 
 static __always_inline struct task_struct *current_task(void)
 {
@@ -173,7 +169,7 @@ static __always_inline void kernel_counts_read(struct kernel_counts *counts,
 #define BOUND(idx, cnt)                                                                            \
 	({                                                                                         \
 		u64 bounded = (idx);                                                               \
-		asm volatile("%0 &= %1" : "+r"(bounded) : "i"((cnt) - 1));                         \
+		asm volatile("%0 &= %1" : "+r"(bounded) : "i"((cnt)-1));                           \
 		bounded;                                                                           \
 	})
 

@@ -73,8 +73,8 @@ static __always_inline void switch_out(struct task_struct *task, bool preempt, u
 		finish_thread(thread, task, now);
 		return;
 	}
-	thread->out_cause = preempt || state == TASK_RUNNING ? CAUSE_RUNQUEUE :
-							       cause_of_wait(task, READ_CURRENT);
+	thread->out_cause = preempt || state == TASK_RUNNING ? CAUSE_RUNQUEUE
+							     : cause_of_wait(task, READ_CURRENT);
 	if (now - frame->flushed_ns > cfg.flush_ns) {
 		struct flush flush = {.now = now, .flags = SLICE_PARTIAL};
 
@@ -115,7 +115,8 @@ static __always_inline void count_latency(struct thread_state *thread, u64 laten
 
 /* A blocked thread runs again: until it was woken it was blocked, from then on it waited for a
  * CPU. A wake that came before it had left the CPU was one of the moment: it never blocked. */
-static __always_inline void charge_blocked(struct thread_state *thread, struct frame *frame, u64 now)
+static __always_inline void charge_blocked(struct thread_state *thread, struct frame *frame,
+					   u64 now)
 {
 	u64 out = thread->out_ns, wake = thread->wake_ns, queued = thread->queued_ns;
 
@@ -132,7 +133,7 @@ static __always_inline void charge_blocked(struct thread_state *thread, struct f
 	switch (thread->out_cause) {
 #define X(cause)                                                                                   \
 	case CAUSE_##cause:                                                                        \
-		frame->c[CAUSE_##cause] += queued - out;                                             \
+		frame->c[CAUSE_##cause] += queued - out;                                           \
 		break;
 		X(DISK)
 		X(NET)

@@ -127,13 +127,15 @@ static __always_inline void pop(struct here *here, u32 flags)
 
 /* Looks for the frame in which a task is open on this thread; 0 when it is not. The answer stays in
  * memory: in a register the verifier would follow each of its values through all that comes after. */
-static __always_inline volatile u32 *find_frame(struct thread_state *thread, u32 runtime, u64 native)
+static __always_inline volatile u32 *find_frame(struct thread_state *thread, u32 runtime,
+						u64 native)
 {
 	volatile u32 *found = &thread->found;
 
 	*found = 0;
 	for (u32 idx = 1; idx < FRAME_CNT; idx++) {
-		if (thread->frames[idx].native == native && thread->frames[idx].runtime == runtime &&
+		if (thread->frames[idx].native == native &&
+		    thread->frames[idx].runtime == runtime &&
 		    idx <= *(volatile u32 *)&thread->depth)
 			*found = idx;
 	}
@@ -304,7 +306,6 @@ __hidden void verb_end(u32 runtime, u64 native, u32 state)
 	live = bpf_map_lookup_elem(&live_tasks, &key);
 	if (!live)
 		return;
-	emit_end(here.tgid, here.now, live->task, state,
-		 (u64)live->wakes << 32 | live->wakes_self);
+	emit_end(here.tgid, here.now, live->task, state, (u64)live->wakes << 32 | live->wakes_self);
 	bpf_map_delete_elem(&live_tasks, &key);
 }

@@ -111,11 +111,11 @@ static __always_inline long read_user(void *dst, u32 sz, u64 addr, struct task_s
 	return bpf_probe_read_user(dst, sz, (const void *)addr);
 }
 
-#define S_IFMT	 0170000
+#define S_IFMT   0170000
 #define S_IFSOCK 0140000
-#define S_IFREG	 0100000
-#define S_IFBLK	 0060000
-#define S_IFDIR	 0040000
+#define S_IFREG  0100000
+#define S_IFBLK  0060000
+#define S_IFDIR  0040000
 
 static __always_inline u32 cause_of_fd(struct task_struct *task, u64 fd)
 {
@@ -136,7 +136,8 @@ static __always_inline u32 cause_of_fd(struct task_struct *task, u64 fd)
 		return CAUSE_DISK;
 	}
 	/* anonymous inodes have their kind as the name: "[timerfd]" */
-	bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(file, f_path.dentry, d_name.name));
+	bpf_probe_read_kernel_str(name, sizeof(name),
+				  BPF_CORE_READ(file, f_path.dentry, d_name.name));
 	if (name[0] == '[' && name[1] == 't' && name[2] == 'i' && name[3] == 'm')
 		return CAUSE_TIMER;
 	if (name[0] == '[' && name[1] == 'e' && name[2] == 'v')
@@ -145,18 +146,18 @@ static __always_inline u32 cause_of_fd(struct task_struct *task, u64 fd)
 }
 
 /* The longest of glibc's structures, and how far before a futex word one may begin. */
-#define FUTEX_BACK  48
-#define FUTEX_AHEAD 48
+#define FUTEX_BACK       48
+#define FUTEX_AHEAD      48
 #define WORD(words, off) ((words)[(FUTEX_BACK + (off)) / 4])
 
-#define FUTEX_WAIT	      0
-#define FUTEX_LOCK_PI	      6
+#define FUTEX_WAIT            0
+#define FUTEX_LOCK_PI         6
 #define FUTEX_WAIT_BITSET     9
 #define FUTEX_WAIT_REQUEUE_PI 11
-#define FUTEX_LOCK_PI2	      13
-#define FUTEX_CMD	      0x7f
-#define FUTEX_PRIVATE	      0x80
-#define TID_MAX		      4194304
+#define FUTEX_LOCK_PI2        13
+#define FUTEX_CMD             0x7f
+#define FUTEX_PRIVATE         0x80
+#define TID_MAX               4194304
 
 /* glibc's pthread_mutex_t: word 2 = locked with waiters, owner at +8, users at +12, kind at +16. */
 static __always_inline bool is_mutex(const u32 *words)
@@ -181,20 +182,21 @@ static __always_inline bool is_rwlock(const u32 *words, int off)
  * count << 3 at +36. */
 static __always_inline bool is_condition(const u32 *words, int off)
 {
-	u32 refs = WORD(words, 36 - off) >> 3, group_refs = WORD(words, (off == 40 ? 16 : 20) - off);
+	u32 refs = WORD(words, 36 - off) >> 3,
+	    group_refs = WORD(words, (off == 40 ? 16 : 20) - off);
 
 	return refs && refs <= TID_MAX && group_refs >> 1 && group_refs >> 1 <= TID_MAX;
 }
 
 #define RUST_LOCK_WAITERS 0xc0000000 /* std's RwLock: readers or writers wait */
-#define RUST_LOCK_COUNT	  0x3fffffff
+#define RUST_LOCK_COUNT   0x3fffffff
 
 /*
  * Lock only when it surely is one; a condition variable, a parked worker and a join are idle;
  * unclear is other.
  */
 static __always_inline u32 cause_of_futex(u64 addr, u32 op, u32 val, struct task_struct *task,
-					 enum user_memory memory)
+					  enum user_memory memory)
 {
 	u32 words[(FUTEX_BACK + FUTEX_AHEAD) / 4];
 	u32 cmd = op & FUTEX_CMD;
@@ -263,8 +265,8 @@ static __noinline u32 cause_of_wait(struct task_struct *task, enum user_memory m
 		return arg1 == F_SETLKW || arg1 == F_OFD_SETLKW ? CAUSE_LOCK : CAUSE_OTHER;
 	case WAIT_BY_TIMEOUT:
 		/* poll(fds, nfds), select(nfds, ...): nothing to wait for means a sleep */
-		return (nr == __NR_poll || nr == __NR_ppoll ? arg1 : arg0) ? CAUSE_IDLE :
-									     CAUSE_TIMER;
+		return (nr == __NR_poll || nr == __NR_ppoll ? arg1 : arg0) ? CAUSE_IDLE
+									   : CAUSE_TIMER;
 	}
 	return CAUSE_OTHER;
 }

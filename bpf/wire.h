@@ -20,7 +20,7 @@ enum wire_runtime {
 #define X(id, name) RUNTIME_##id,
 	WIRE_RUNTIMES(X)
 #undef X
-	RUNTIME_CNT
+		RUNTIME_CNT
 };
 
 /*
@@ -61,7 +61,7 @@ enum wire_counter {
 #define X(id, name, merge) COUNTER_##id,
 	WIRE_COUNTERS(X)
 #undef X
-	COUNTER_CNT
+		COUNTER_CNT
 };
 
 #define HW_CNT 4 /* the last four counters, in this order */
@@ -102,15 +102,15 @@ enum wire_kind {
 /* A task begins to exist, or is met for the first time. */
 struct wire_spawn {
 	struct wire_hdr hdr;
-	__u64 task;	/* instance id: tid << 32 | per-thread sequence */
-	__u64 parent;	/* instance id or 0 */
-	__u64 native;	/* the runtime's own id: tid, address, number */
+	__u64 task; /* instance id: tid << 32 | per-thread sequence */
+	__u64 parent; /* instance id or 0 */
+	__u64 native; /* the runtime's own id: tid, address, number */
 	__u64 type_key; /* what the adapter turns into a name: an address in the target, or 0 */
 	__u64 start_ns; /* when it began, CLOCK_MONOTONIC (an estimate for what was there before) */
-	__u32 site;	/* the probe's site, or 0 */
+	__u32 site; /* the probe's site, or 0 */
 	__u32 tid;
 	__u8 runtime; /* enum wire_runtime */
-	__u8 flags;   /* SPAWN_* */
+	__u8 flags; /* SPAWN_* */
 	__u8 pad[6];
 	char comm[COMM_SZ]; /* threads only */
 };
@@ -133,7 +133,7 @@ enum wire_state {
 #define X(id, name) STATE_##id,
 	WIRE_STATES(X)
 #undef X
-	STATE_CNT
+		STATE_CNT
 };
 
 struct wire_end {
@@ -167,7 +167,8 @@ struct wire_slice {
 
 enum wire_slice_flags {
 	SLICE_PARTIAL = 1,
-	SLICE_FORCED = 2, /* no LEAVE was seen: popped by an outer LEAVE, the stack or the thread's end */
+	SLICE_FORCED =
+		2, /* no LEAVE was seen: popped by an outer LEAVE, the stack or the thread's end */
 	SLICE_AT_STOP = 4, /* flushed because the recording ends */
 };
 
@@ -179,7 +180,7 @@ struct wire_rename {
 
 /* A task's wake -> run latencies, cumulative; two buckets per power of two from 2^LATENCY_MIN_LOG2
  * nanoseconds on: 2^k..1.5*2^k, 1.5*2^k..2^(k+1). */
-#define LATENCY_BUCKETS	 64
+#define LATENCY_BUCKETS  64
 #define LATENCY_MIN_LOG2 8
 struct wire_latency {
 	struct wire_hdr hdr;
@@ -238,14 +239,13 @@ struct wire_native_key {
 	  "processes not followed because the process table was full")                             \
 	X(WAKE_UNSEEN, wake_unseen, 0,                                                             \
 	  "threads that ran again although nothing was seen to wake them")                         \
-	X(STACK_BOUNDS, stack_bounds, 0,                                                           \
-	  "frames entered while the stack's bounds were not known")
+	X(STACK_BOUNDS, stack_bounds, 0, "frames entered while the stack's bounds were not known")
 
 enum wire_loss {
 #define X(id, name, missing, meaning) LOSS_##id,
 	WIRE_LOSSES(X)
 #undef X
-	LOSS_CNT
+		LOSS_CNT
 };
 
 /* How far the recording is switched on; tested first by every program. */
@@ -257,7 +257,7 @@ enum wire_armed {
 
 /* What the object is told before it is loaded (rodata): dead branches vanish in the verifier. */
 struct wire_config {
-	__u64 flush_ns;	  /* an open frame is flushed as PARTIAL after this time */
+	__u64 flush_ns; /* an open frame is flushed as PARTIAL after this time */
 	__u32 single_tgid; /* the only target, or 0: ask the table of targets */
 	__u32 wakeup_bytes; /* the consumer is woken when the ring holds so much */
 	__u32 ring_sz;
@@ -265,7 +265,7 @@ struct wire_config {
 	__u8 has_task_storage;
 	__u8 has_switch_state; /* sched_switch tells prev_state as its fourth argument */
 	__u8 has_task_pt_regs; /* bpf_task_pt_regs() */
-	__u8 hw_mask;	 /* bit i: hardware counter i is read */
+	__u8 hw_mask; /* bit i: hardware counter i is read */
 	__u8 pad[7];
 };
 

@@ -13,7 +13,10 @@
 static void print_text(const struct check_row *rows, size_t cnt)
 {
 	for (size_t i = 0; i < cnt; i++) {
-		printf("%-4s %-44s %s\n", !rows[i].rung ? "no" : rows[i].better ? "ok" : "best",
+		printf("%-4s %-44s %s\n",
+		       !rows[i].rung    ? "no"
+		       : rows[i].better ? "ok"
+					: "best",
 		       rows[i].capability, rows[i].rung ? rows[i].rung : "not available");
 		if (rows[i].better)
 			printf("     %-44s for %s: %s\n", "", rows[i].better, rows[i].remedy);

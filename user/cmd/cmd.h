@@ -9,8 +9,8 @@ enum exit_code {
 	EXIT_FAILED = 1,
 	EXIT_USAGE = 2,
 	EXIT_ENVIRONMENT = 3, /* or permission */
-	EXIT_NO_TARGET = 4,   /* gone or not found */
-	EXIT_LOSSES = 5,      /* --strict */
+	EXIT_NO_TARGET = 4, /* gone or not found */
+	EXIT_LOSSES = 5, /* --strict */
 	EXIT_BAD_SNAPSHOT = 6,
 };
 

@@ -97,7 +97,8 @@ void meta__runtimes(struct session *session, const struct target *target)
 static bool has_async(const struct model *model)
 {
 	for (size_t i = 0; i < model->runtime_cnt; i++)
-		if (strcmp(model__str(model, model->runtimes[i].name), runtime_name(RUNTIME_THREAD)))
+		if (strcmp(model__str(model, model->runtimes[i].name),
+			   runtime_name(RUNTIME_THREAD)))
 			return true;
 	return false;
 }
@@ -114,32 +115,34 @@ static void set_caps(struct session *session)
 	struct model *model = session->model;
 
 	model__cap_set(model, CAP_CPU, "sched_switch, the kernel's own account per thread");
-	model__cap_set(model, CAP_WAITS,
-		       features->seed_sleepable ?
-			       "sched_switch, cause from the system call" :
-			       "sched_switch, cause from the system call; locks of threads that slept "
-			       "at attach are not told");
+	model__cap_set(
+		model, CAP_WAITS,
+		features->seed_sleepable
+			? "sched_switch, cause from the system call"
+			: "sched_switch, cause from the system call; locks of threads that slept "
+			  "at attach are not told");
 	model__cap_set(model, CAP_FAULTS, "the kernel's own counters per thread");
 	model__cap_set(model, CAP_WAKES,
-		       features->preempt_var == PREEMPT_UNKNOWN ?
-			       "sched_waking; interrupts told by the saved registers" :
-			       "sched_waking; interrupts told by the preemption count");
+		       features->preempt_var == PREEMPT_UNKNOWN
+			       ? "sched_waking; interrupts told by the saved registers"
+			       : "sched_waking; interrupts told by the preemption count");
 	for (int i = 0; i < HW_CNT; i++) {
 		if (live__hw(session->live, i))
 			model__cap_set(model, hw_caps[i],
-				       session->options->hw == HW_SOURCE_SOFTWARE ?
-					       "a software event in its place (--hw sw)" :
-					       "hardware counter");
+				       session->options->hw == HW_SOURCE_SOFTWARE
+					       ? "a software event in its place (--hw sw)"
+					       : "hardware counter");
 		else
 			model__cap_miss(model, hw_caps[i],
-					session->options->hw == HW_SOURCE_OFF ?
-						"switched off (--hw off)" :
-						perf__hw_text(features->hw_err[i]));
+					session->options->hw == HW_SOURCE_OFF
+						? "switched off (--hw off)"
+						: perf__hw_text(features->hw_err[i]));
 	}
 	if (has_async(model))
 		model__cap_set(model, CAP_RUNS, uprobe_rung_name(live__rung(session->live)));
 	if (session->probe_price_ns > 0)
-		model__cap_set(model, CAP_PROBE_PRICE, "measured on the tracer itself at the start");
+		model__cap_set(model, CAP_PROBE_PRICE,
+			       "measured on the tracer itself at the start");
 }
 
 static void set_process_cpu(struct session *session)
@@ -180,9 +183,8 @@ static void set_own_cost(struct session *session)
 		meta->hook_runs = cost.hook_runs;
 	}
 	if (session->probe_price_ns > 0)
-		meta->probe_price_ns =
-			session->probe_price_ns +
-			(cost.probe_runs ? cost.probe_ns / cost.probe_runs : 0);
+		meta->probe_price_ns = session->probe_price_ns +
+				       (cost.probe_runs ? cost.probe_ns / cost.probe_runs : 0);
 }
 
 static void set_probe_hits(struct model *model)
@@ -217,10 +219,11 @@ static void set_losses(struct session *session)
 			   live__recursion_misses(session->live));
 	model__counter_add(model, "undecodable", "records of the ring that made no sense", true,
 			   session->undecodable_cnt);
-	model__counter_add(model, "probe_gap_ns",
-			   "time that processes ran after an exec or a fork before their probes were "
-			   "attached",
-			   false, session->probe_gap_ns);
+	model__counter_add(
+		model, "probe_gap_ns",
+		"time that processes ran after an exec or a fork before their probes were "
+		"attached",
+		false, session->probe_gap_ns);
 }
 
 void meta__end(struct session *session, const char *reason)

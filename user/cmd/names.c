@@ -9,7 +9,7 @@
 #include "cmd/session.h"
 #include "runtime/runtime.h"
 
-#define NAME_SZ	  96
+#define NAME_SZ   96
 #define NAMES_MAX 65536 /* a hostile target invents types without end */
 
 /* The latest process with this pid, also when it has ended. */

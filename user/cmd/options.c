@@ -12,12 +12,12 @@
 #include "base/log.h"
 #include "cmd/cmd.h"
 
-#define DEFAULT_RING	   (16U << 20)
+#define DEFAULT_RING       (16U << 20)
 #define DEFAULT_MAX_MEMORY (256ULL << 20)
-#define MIN_RING	   (64U << 10)
-#define MAX_RING	   (1U << 30)
-#define MIN_MAX_MEMORY	   (4ULL << 20)
-#define PID_MAX_COUNT	   256
+#define MIN_RING           (64U << 10)
+#define MAX_RING           (1U << 30)
+#define MIN_MAX_MEMORY     (4ULL << 20)
+#define PID_MAX_COUNT      256
 
 static const char usage[] =
 	"usage: asyncscope-bpf [record] -p PID[,PID] | -n NAME | -c CGROUP | -- CMD [ARG...]\n\n"
@@ -176,7 +176,9 @@ static int parse_one(struct record_options *options, int opt, const char *arg)
 
 	switch (opt) {
 	case 'p':
-		return parse_pids(options, arg) ? -1 : refuse("-p", arg, "wants process ids, such as -p 4242");
+		return parse_pids(options, arg)
+			       ? -1
+			       : refuse("-p", arg, "wants process ids, such as -p 4242");
 	case 'n':
 		options->name = arg;
 		return -1;
@@ -187,9 +189,10 @@ static int parse_one(struct record_options *options, int opt, const char *arg)
 		options->follow_forks = true;
 		return -1;
 	case 'd':
-		return parse_duration(arg, &options->duration_ns) ?
-			       -1 :
-			       refuse("-d", arg, "wants a time, such as -d 10, -d 500ms or -d 2m");
+		return parse_duration(arg, &options->duration_ns)
+			       ? -1
+			       : refuse("-d", arg,
+					"wants a time, such as -d 10, -d 500ms or -d 2m");
 	case 'o':
 		if (options->output_cnt == OUTPUT_MAX)
 			return refuse("-o", arg, "too many outputs");
@@ -273,8 +276,8 @@ int record_options__parse(struct record_options *options, int argc, char **argv)
 	ways = !!options->pid_cnt + !!options->name + !!options->cgroup + !!options->command;
 	if (ways == 1)
 		return -1;
-	log_err(ways ? "one of -p, -n, -c and -- CMD, not several" :
-		       "what to record? Give -p PID, -n NAME, -c CGROUP or -- CMD (see -h)");
+	log_err(ways ? "one of -p, -n, -c and -- CMD, not several"
+		     : "what to record? Give -p PID, -n NAME, -c CGROUP or -- CMD (see -h)");
 	return EXIT_USAGE;
 }
 

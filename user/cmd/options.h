@@ -14,9 +14,9 @@
 struct record_options {
 	pid_t *pids; /* -p */
 	int pid_cnt;
-	const char *name;   /* -n */
+	const char *name; /* -n */
 	const char *cgroup; /* -c */
-	char **command;	    /* -- CMD */
+	char **command; /* -- CMD */
 	uint64_t duration_ns; /* 0: until Ctrl-C or the target's end */
 	const char *outputs[OUTPUT_MAX];
 	int output_cnt;

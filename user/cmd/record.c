@@ -16,12 +16,12 @@
 #include "cmd/output.h"
 #include "cmd/session.h"
 
-#define DRAIN_MAX     50000
-#define CARE_NS	      100000000ULL
-#define RESCAN_NS     1000000000ULL
-#define PROGRESS_NS   5000000000ULL
-#define PROGRESS_TTY_NS 500000000ULL
-#define POLL_MS	      50
+#define DRAIN_MAX        50000
+#define CARE_NS          100000000ULL
+#define RESCAN_NS        1000000000ULL
+#define PROGRESS_NS      5000000000ULL
+#define PROGRESS_TTY_NS  500000000ULL
+#define POLL_MS          50
 #define CHECKPOINT_SHARE 50 /* at most 1/50 of the time goes into checkpoints */
 
 static volatile sig_atomic_t interrupts; /* the signal flag */
@@ -85,8 +85,8 @@ static void show_progress(const struct session *session, uint64_t now, bool tty)
 
 	if (log_level < LOG_NORMAL)
 		return;
-	fprintf(stderr, "%srecording %.0f s, %zu tasks, %lld slices, %llu losses%s", tty ? "\r" : "",
-		(now - session->armed_ns) / 1e9, model->task_cnt,
+	fprintf(stderr, "%srecording %.0f s, %zu tasks, %lld slices, %llu losses%s",
+		tty ? "\r" : "", (now - session->armed_ns) / 1e9, model->task_cnt,
 		(long long)model->meta.slices_seen,
 		(unsigned long long)(live__loss(session->live, LOSS_RING_FULL) +
 				     live__loss(session->live, LOSS_RING_BUSY)),

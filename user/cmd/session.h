@@ -15,7 +15,8 @@
 /* One traced process. */
 struct process {
 	struct target *target;
-	struct plan *plan; /* its files stay open: names are read from them after the target's end */
+	struct plan
+		*plan; /* its files stay open: names are read from them after the target's end */
 	int64_t cpu_start_ns; /* of the process, when its recording began */
 	int64_t cpu_last_ns;
 	bool ended;
@@ -66,7 +67,8 @@ int64_t rusage_ns(const struct rusage *usage);
 /* names.c: what tasks and their classes are called; for the feed. */
 uint64_t names__class_of(void *ctx, const struct wire_spawn *spawn, uint32_t tgid, char *name,
 			 size_t sz);
-void names__name_of(void *ctx, const struct wire_spawn *spawn, uint32_t tgid, char *name, size_t sz);
+void names__name_of(void *ctx, const struct wire_spawn *spawn, uint32_t tgid, char *name,
+		    size_t sz);
 void names__free(struct session *session);
 
 /* meta.c: facts about the machine, the target and the recording. */

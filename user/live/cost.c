@@ -89,7 +89,8 @@ uint64_t live__recursion_misses(struct live *live)
 	struct bpf_prog_info info;
 	uint64_t sum = 0;
 
-	bpf_object__for_each_program(prog, live->skel->obj) {
+	bpf_object__for_each_program(prog, live->skel->obj)
+	{
 		if (prog_info(prog, &info))
 			sum += info.recursion_misses;
 	}
@@ -102,7 +103,8 @@ uint64_t live__kernel_memory(struct live *live)
 	struct bpf_map *map;
 	uint64_t sum = 0;
 
-	bpf_object__for_each_map(map, live->skel->obj) {
+	bpf_object__for_each_map(map, live->skel->obj)
+	{
 		unsigned long long sz;
 		char path[64], line[128];
 		FILE *file;

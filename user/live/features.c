@@ -170,10 +170,9 @@ void features__probe(struct features *features)
 	if (!features->root)
 		return;
 	features->ring = libbpf_probe_bpf_map_type(BPF_MAP_TYPE_RINGBUF, NULL) == 1;
-	features->task_storage =
-		libbpf_probe_bpf_map_type(BPF_MAP_TYPE_TASK_STORAGE, NULL) == 1 &&
-		has_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_task_storage_get) &&
-		has_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_get_current_task_btf);
+	features->task_storage = libbpf_probe_bpf_map_type(BPF_MAP_TYPE_TASK_STORAGE, NULL) == 1 &&
+				 has_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_task_storage_get) &&
+				 has_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_get_current_task_btf);
 	features->task_pt_regs = has_helper(BPF_PROG_TYPE_PERF_EVENT, BPF_FUNC_task_pt_regs);
 	features->find_vma = has_helper(BPF_PROG_TYPE_PERF_EVENT, BPF_FUNC_find_vma);
 	features->attach_cookie = has_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_get_attach_cookie);
@@ -254,8 +253,8 @@ size_t features__rows(const struct features *f, struct check_row *rows, size_t r
 		    "boot a kernel with CONFIG_DEBUG_INFO_BTF=y"),
 		row("event transport", f->ring, "BPF ring buffer", NULL, "kernel 5.8 or later"),
 		row("scheduler events", f->tp_btf, "tp_btf", NULL, "kernel 5.5 or later with BTF"),
-		row("thread state", f->task_storage, "task storage", f->root ? "table by tid" : NULL,
-		    "kernel 5.11 or later"),
+		row("thread state", f->task_storage, "task storage",
+		    f->root ? "table by tid" : NULL, "kernel 5.11 or later"),
 		row("state of a thread that leaves the CPU", f->switch_state,
 		    "argument of sched_switch", f->btf ? "read from the task" : NULL,
 		    "kernel 5.18 or later"),
@@ -264,14 +263,15 @@ size_t features__rows(const struct features *f, struct check_row *rows, size_t r
 		    "kernel 5.18 or later"),
 		row("waker in interrupts told apart", f->preempt_var != PREEMPT_UNKNOWN,
 		    f->preempt_var == PREEMPT_OWN_VAR ? "__preempt_count" : "pcpu_hot",
-		    f->root ? "by the saved registers" : NULL, "a kernel with CONFIG_KALLSYMS_ALL=y"),
+		    f->root ? "by the saved registers" : NULL,
+		    "a kernel with CONFIG_KALLSYMS_ALL=y"),
 		row("stack bounds", f->find_vma, "bpf_find_vma",
 		    f->root ? "none: frames end with what encloses them" : NULL,
 		    "kernel 5.17 or later"),
 		row("uprobes", rung == UPROBE_MULTI, "uprobe.multi",
 		    rung == UPROBE_NONE ? NULL : uprobe_rung_name(rung),
-		    rung == UPROBE_PERF ? "mount tracefs on /sys/kernel/tracing" :
-					  "kernel 6.6 or later"),
+		    rung == UPROBE_PERF ? "mount tracefs on /sys/kernel/tracing"
+					: "kernel 6.6 or later"),
 		row("attach cookies", f->attach_cookie, "yes", f->root ? "no" : NULL,
 		    "kernel 5.15 or later"),
 		row("sampling", f->cpu_clock, "cpu-clock", NULL,

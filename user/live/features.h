@@ -22,7 +22,7 @@ enum uprobe_rung {
 #define X(id, name) UPROBE_##id,
 	LIVE_UPROBE_RUNGS(X)
 #undef X
-	UPROBE_RUNG_CNT
+		UPROBE_RUNG_CNT
 };
 
 /* Hardware counters, in the order of the wire's HW counters. */
@@ -33,10 +33,10 @@ enum hw_source {
 };
 
 struct features {
-	bool root;	  /* may load BPF and open perf events */
+	bool root; /* may load BPF and open perf events */
 	bool btf;
-	bool ring;	  /* BPF ring buffer */
-	bool tp_btf;	  /* raw tracepoints with BTF */
+	bool ring; /* BPF ring buffer */
+	bool tp_btf; /* raw tracepoints with BTF */
 	bool task_storage;
 	bool switch_state;
 	bool task_pt_regs;
@@ -46,7 +46,7 @@ struct features {
 	bool uprobe_multi;
 	bool tracefs;
 	bool perf_uprobe;
-	bool cpu_clock;	  /* perf software sampling */
+	bool cpu_clock; /* perf software sampling */
 	bool kprobe;
 	bool fentry;
 	enum wire_preempt_var preempt_var;
@@ -68,7 +68,7 @@ const char *tracefs_path(void);
 /* One row of `check`: a capability, the rung in use, and how to get the next one. */
 struct check_row {
 	const char *capability;
-	const char *rung;   /* in use; NULL = not available */
+	const char *rung; /* in use; NULL = not available */
 	const char *better; /* the next rung, NULL at the top */
 	const char *remedy; /* for `better` */
 };

@@ -88,9 +88,9 @@ static int attach_hw(struct live *live)
 int live__attach(struct live *live)
 {
 	struct asyncscope *skel = live->skel;
-	struct bpf_program *tick = live->features->find_vma && live->features->task_storage ?
-					   skel->progs.sample :
-					   skel->progs.sample_reduced;
+	struct bpf_program *tick = live->features->find_vma && live->features->task_storage
+					   ? skel->progs.sample
+					   : skel->progs.sample_reduced;
 	int err = attach_hw(live);
 
 	if (err)
@@ -131,7 +131,8 @@ int live__attach_plan(struct live *live, const struct plan *plan)
 			     sizeof(probes));
 	if (err)
 		return err;
-	probes.uprobes = uprobes__attach(live->skel->obj, live->options.rung, plan, why, sizeof(why));
+	probes.uprobes =
+		uprobes__attach(live->skel->obj, live->options.rung, plan, why, sizeof(why));
 	if (!probes.uprobes) {
 		log_warn("%s", why);
 		return -EIO;

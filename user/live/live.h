@@ -64,7 +64,7 @@ uint64_t live__kernel_memory(struct live *live);
 
 /* What the programs cost, measured by the kernel in short windows (it costs some itself). */
 struct live_cost {
-	uint64_t hook_ns, hook_runs;   /* scheduler and sampling programs, whole recording */
+	uint64_t hook_ns, hook_runs; /* scheduler and sampling programs, whole recording */
 	uint64_t probe_ns, probe_runs; /* uprobe programs, within the windows */
 	uint64_t window_ns;
 };

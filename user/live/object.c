@@ -16,9 +16,9 @@
 #include "base/log.h"
 #include "live/caps.h"
 
-#define FLUSH_NS	 100000000ULL
+#define FLUSH_NS         100000000ULL
 #define THREAD_TABLE_MIN 4096
-#define VERIFIER_STATS	 4 /* how much it had to look at */
+#define VERIFIER_STATS   4 /* how much it had to look at */
 #define LIVE_TASKS_SMALL 65536 /* where hash tables are preallocated */
 
 static int print_libbpf(enum libbpf_print_level level, const char *fmt, va_list args)
@@ -111,8 +111,9 @@ int object__load(struct live *live)
 		return -errno;
 	}
 	for (int i = 0; i < HW_CNT; i++)
-		live->hw[i] = live->options.hw == HW_SOURCE_SOFTWARE ||
-			      (live->options.hw == HW_SOURCE_HARDWARE && !live->features->hw_err[i]);
+		live->hw[i] =
+			live->options.hw == HW_SOURCE_SOFTWARE ||
+			(live->options.hw == HW_SOURCE_HARDWARE && !live->features->hw_err[i]);
 	configure(live);
 	fit_maps(live);
 	fit_programs(live);

@@ -43,8 +43,8 @@ static void hw_attr(struct perf_event_attr *attr, unsigned int idx, enum hw_sour
 {
 	memset(attr, 0, sizeof(*attr));
 	attr->type = source == HW_SOURCE_SOFTWARE ? PERF_TYPE_SOFTWARE : PERF_TYPE_HARDWARE;
-	attr->config = source == HW_SOURCE_SOFTWARE ? hw_events[idx].software :
-						      hw_events[idx].hardware;
+	attr->config =
+		source == HW_SOURCE_SOFTWARE ? hw_events[idx].software : hw_events[idx].hardware;
 }
 
 int perf__hw_error(unsigned int idx)

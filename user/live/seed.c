@@ -15,10 +15,10 @@
 int seed__walk(struct live *live, bool at_stop)
 {
 	struct asyncscope *skel = live->skel;
-	struct bpf_program *prog = at_stop ? skel->progs.flush_threads :
-				   live->features->seed_sleepable ?
-					     skel->progs.seed_threads :
-					     skel->progs.seed_threads_reduced;
+	struct bpf_program *prog = at_stop ? skel->progs.flush_threads
+				   : live->features->seed_sleepable
+					   ? skel->progs.seed_threads
+					   : skel->progs.seed_threads_reduced;
 	struct bpf_link *link = bpf_program__attach_iter(prog, NULL);
 	char buf[64];
 	ssize_t sz;
