@@ -81,7 +81,6 @@ def compare_waits(pairs):
 
 
 def compare_idle_pools(pairs):
-    """The mutex of a pool is really contended for a moment when all are woken to end."""
     lock = Worst("idle pools show no lock wait")
     for truth, task in pairs:
         if truth["pattern"] in ("condvar", "epoll"):

@@ -16,6 +16,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <semaphore.h>
+#include <stdatomic.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/select.h>
@@ -32,8 +33,8 @@ static struct {
 	const char *dir;
 	bool disk_direct;
 	uint64_t phase_end;
-	volatile bool stop; /* the idle pools */
-	volatile bool sem_stop;
+	atomic_bool stop; /* the idle pools */
+	atomic_bool sem_stop;
 	sem_t sem;
 } g = {.thread_cnt = 200, .seconds = 2.5, .dir = "/var/tmp"};
 
@@ -49,7 +50,7 @@ static struct lock_group *lock_groups;
 struct pool {
 	pthread_mutex_t mutex;
 	pthread_cond_t cond;
-	long jobs;
+	atomic_int threads;
 };
 static struct pool pools[4];
 
@@ -208,9 +209,9 @@ static void run_condvar(struct worker *worker)
 			pthread_cond_timedwait(&pool->cond, &pool->mutex, &until);
 		}
 		waited(worker, &begin, WAIT_IDLE);
-		pool->jobs++;
 	}
 	pthread_mutex_unlock(&pool->mutex);
+	atomic_fetch_sub(&pool->threads, 1);
 }
 
 static void idle_wait(struct worker *worker, int epoll_fd)
@@ -396,19 +397,28 @@ static void drive_phase_a(struct worker *self)
 		sem_post(&g.sem);
 }
 
+/*
+ * One after another: woken all at once they would really wait for the pool's mutex. A thread that is
+ * slow to go is not hurried for 50 ms.
+ */
+static void stop_pool(struct worker *self, struct pool *pool)
+{
+	while (atomic_load(&pool->threads)) {
+		int before = atomic_load(&pool->threads);
+
+		pthread_cond_signal(&pool->cond);
+		for (int i = 0; i < 500 && atomic_load(&pool->threads) == before; i++)
+			timer(self, 100 * NS_PER_US);
+	}
+}
+
 static void stop_pools(struct worker *self)
 {
-	struct moment begin = now(self);
 	uint64_t one = 1;
 
+	atomic_store(&g.stop, true);
 	for (size_t i = 0; i < ARRAY_CNT(pools); i++)
-		pthread_mutex_lock(&pools[i].mutex);
-	waited(self, &begin, WAIT_LOCK);
-	g.stop = true;
-	for (size_t i = 0; i < ARRAY_CNT(pools); i++) {
-		pthread_mutex_unlock(&pools[i].mutex);
-		pthread_cond_broadcast(&pools[i].cond);
-	}
+		stop_pool(self, &pools[i]);
 	for (int i = 0; i < worker_cnt; i++)
 		if (workers[i].pattern->run == run_epoll &&
 		    write(workers[i].fd, &one, sizeof(one)) < 0)
@@ -546,6 +556,8 @@ static void prepare(void)
 
 			worker->pattern = &patterns[i];
 			worker->idx = idx;
+			if (worker->pattern->run == run_condvar)
+				atomic_fetch_add(&pools[idx % (int)ARRAY_CNT(pools)].threads, 1);
 			snprintf(worker->name, sizeof(worker->name), "%s-%02d", patterns[i].name,
 				 idx % 10000);
 			worker_prepare(worker);
