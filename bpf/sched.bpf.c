@@ -56,10 +56,9 @@ static __always_inline void finish_thread(struct thread_state *thread, struct ta
 	thread_forget(task);
 }
 
-static __always_inline void switch_out(struct task_struct *task, bool preempt, u64 state)
+static __always_inline void switch_out(struct task_struct *task, u64 now, bool preempt, u64 state)
 {
 	struct thread_state *thread = thread_of(task);
-	u64 now = bpf_ktime_get_ns();
 	struct frame *frame;
 
 	if (!thread)
@@ -149,10 +148,9 @@ static __always_inline void charge_blocked(struct thread_state *thread, struct f
 	edge_add(thread->waker, thread->frames[0].task, now - wake);
 }
 
-static __always_inline void switch_in(struct task_struct *task)
+static __always_inline void switch_in(struct task_struct *task, u64 now)
 {
 	struct thread_state *thread = thread_of(task);
-	u64 now = bpf_ktime_get_ns();
 	struct frame *frame;
 	u32 cpu = bpf_get_smp_processor_id();
 
@@ -185,13 +183,17 @@ int sched_switch(u64 *ctx)
 {
 	struct task_struct *prev = (struct task_struct *)ctx[1];
 	struct task_struct *next = (struct task_struct *)ctx[2];
+	u64 now;
 
 	if (!armed)
 		return 0;
+	/* One time for both: to the kernel, what we do here is next's already. */
+	now = bpf_ktime_get_ns();
 	if (is_target(prev->tgid))
-		switch_out(prev, ctx[0], cfg.has_switch_state ? (u32)ctx[3] : task_state(prev));
+		switch_out(prev, now, ctx[0],
+			   cfg.has_switch_state ? (u32)ctx[3] : task_state(prev));
 	if (is_target(next->tgid))
-		switch_in(next);
+		switch_in(next, now);
 	return 0;
 }
 
