@@ -57,7 +57,10 @@ RANDOM=42
 frozen=0 attached=0
 for ((i = 0; i < times; i++)); do
 	launch_tracer -p "$program" -o "$work/killed.ndjson" --attach "${rungs[i % 3]}"
-	sleep "$(printf '0.%03d' $((RANDOM % 300)))"
+	# at any moment: in the first 300 ms it loads, then attaches, then records
+	span=$((i % 2 ? 300 : 1500)) delay=0
+	delay=$((RANDOM % span))
+	sleep "$((delay / 1000)).$(printf '%03d' $((delay % 1000)))"
 	! grep -q '^attached' "$tracer_err" || attached=$((attached + 1))
 	killed+=("$tracer")
 	before=$(progress)
@@ -67,6 +70,8 @@ for ((i = 0; i < times; i++)); do
 	alive "$program" || break
 done
 diag "killed $times times, $attached of them after it had attached"
+[ "$attached" -gt 0 ] && [ "$attached" -lt "$times" ]
+ok $? "some were killed before and some after they had attached: $attached of $times"
 is "$frozen" 0 "the target went on each time ($times)"
 alive "$program"
 ok $? "the target lives"

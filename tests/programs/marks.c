@@ -3,7 +3,7 @@
  * Drives the `marks` runtime: tasks whose nesting, times, wakes and ends are known. Run by
  * tests/live/marks.t, tools/bench and tools/soak.
  *
- *   marks [--wait] SCENARIO, or rate R SECONDS [THREADS], or many N
+ *   marks [--wait] SCENARIO, or rate R SECONDS [THREADS], or many N [PER_SECOND]
  *
  * Prints one JSON line per task with what really happened to it.
  */
@@ -415,8 +415,9 @@ static int run_rate(int argc, char **argv)
 }
 
 /* Tasks that come and go, for what the recorder does with the ended ones. */
-static int run_many(uint64_t cnt)
+static int run_many(uint64_t cnt, uint64_t per_sec)
 {
+	uint64_t batch = per_sec / 1000 ? per_sec / 1000 : 1;
 	uint64_t start = mono_ns(), cpu = thread_cpu_ns();
 
 	for (uint64_t id = 1; id <= cnt; id++) {
@@ -424,8 +425,8 @@ static int run_many(uint64_t cnt)
 		asyncscope_enter(id, NULL);
 		asyncscope_leave(id);
 		asyncscope_end(id, STATE_COMPLETED);
-		if (id % 256 == 0)
-			sleep_ns(NS_PER_MS);
+		if (id % batch == 0)
+			sleep_until(start + id * NS_PER_SEC / per_sec);
 	}
 	printf("{\"tasks\": %" PRIu64 ", \"cpu_ns\": %" PRIu64 ", \"elapsed_ns\": %" PRIu64 "}\n",
 	       cnt, thread_cpu_ns() - cpu, mono_ns() - start);
@@ -449,7 +450,7 @@ static const struct scenario {
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: marks [--wait] rate R SECONDS [THREADS] | many N");
+	fprintf(stderr, "usage: marks [--wait] rate R SECONDS [THREADS] | many N [PER_SECOND]");
 	for (size_t i = 0; i < ARRAY_CNT(scenarios); i++)
 		fprintf(stderr, " | %s", scenarios[i].name);
 	fprintf(stderr, "\n");
@@ -483,9 +484,11 @@ int main(int argc, char **argv)
 		truth_ready(wait);
 		return run_rate(argc - 2, argv + 2);
 	}
-	if (strcmp(argv[1], "many") == 0 && argc == 3) {
+	if (strcmp(argv[1], "many") == 0 && argc >= 3) {
+		uint64_t per_sec = argc > 3 ? strtoull(argv[3], NULL, 10) : 10000;
+
 		truth_ready(wait);
-		return run_many(strtoull(argv[2], NULL, 10));
+		return run_many(strtoull(argv[2], NULL, 10), per_sec ? per_sec : 1);
 	}
 	return usage();
 }
