@@ -104,7 +104,9 @@ class TaskData {
 	}
 
 	name(row) {
-		return cleanName(this.section.string("name", row)) || "(no name)";
+		const name = cleanName(this.section.string("name", row));
+		const native = this.section.string("runtime", row) === "thread" ? "" : this.native(row);
+		return name ? name + (native && ` #${native}`) : "(no name)";
 	}
 
 	className(row) {

@@ -86,7 +86,9 @@ static const char *class_name(const struct model *model, const struct task *task
 
 static const char *task_name(const struct model *model, uint64_t id)
 {
-	return model__str(model, model__task(model, id)->name);
+	static char name[64];
+
+	return model__task_name(model, model__task(model, id), name, sizeof(name));
 }
 
 static uint64_t counter_val(const struct model *model, const char *name)
@@ -145,20 +147,11 @@ static uint64_t class_of(void *ctx, const struct wire_spawn *spawn, uint32_t tgi
 	return 1000 + spawn->site;
 }
 
-static void name_of(void *ctx, const struct wire_spawn *spawn, uint32_t tgid, char *name, size_t sz)
-{
-	(void)ctx;
-	(void)tgid;
-	if (spawn->task != 3)
-		snprintf(name, sz, "task %d", (int)spawn->task);
-}
-
 static void test_names(void)
 {
 	struct feed_options options = {.start_mono_ns = START_NS,
 				       .ctx = "class",
-				       .class_of = class_of,
-				       .name_of = name_of};
+				       .class_of = class_of};
 	struct model *model = model__new();
 
 	feed__start(model, &options);
@@ -169,8 +162,8 @@ static void test_names(void)
 		   model->classes[model__task(model, 1)->class_idx].id == 1000 &&
 		   model__task(model, 1)->class_idx == model__task(model, 2)->class_idx,
 	   "classes are the caller's");
-	ok(!strcmp(task_name(model, 2), "task 2") && !strcmp(task_name(model, 3), "comm"),
-	   "names too; a thread has its comm when there is none");
+	ok(!strcmp(task_name(model, 2), "class of 42 #2") && !strcmp(task_name(model, 3), "comm"),
+	   "a task is called by its class and its own id, a thread by its comm");
 	model__free(model);
 
 	model = start(0, 0);
@@ -385,21 +378,12 @@ static uint64_t new_class(void *ctx, const struct wire_spawn *spawn, uint32_t tg
 	return hash64(spawn->task);
 }
 
-static void long_name(void *ctx, const struct wire_spawn *spawn, uint32_t tgid, char *name,
-		      size_t sz)
-{
-	(void)ctx;
-	(void)tgid;
-	snprintf(name, sz, "%0400d", (int)spawn->task);
-}
-
 /* A target that wants to exhaust our memory: new classes, names and tasks that never end. */
 static void test_hostile(void)
 {
 	struct feed_options options = {.start_mono_ns = START_NS,
 				       .max_memory = 64 << 20,
-				       .class_of = new_class,
-				       .name_of = long_name};
+				       .class_of = new_class};
 	struct model *model = model__new();
 	uint64_t worst = 0, cnt = 300000;
 	int64_t sum = 0;
@@ -419,9 +403,22 @@ static void test_hostile(void)
 	for (size_t i = 0; i < model->class_cnt; i++)
 		sum += model->classes[i].folded_c[COUNTER_ON_CPU];
 	ok(sum == (int64_t)cnt * 3, "no time is lost");
-	ok(counter_val(model, "tasks_refused") > 0 && counter_val(model, "names_cut") > 0 &&
-		   model__losses(model) > 0,
+	ok(counter_val(model, "tasks_refused") > 0 && model__losses(model) > 0,
 	   "what was not kept is counted, as a loss");
+	model__free(model);
+
+	model = start(8 << 20, 0);
+	spawn(model, 0, 1, RUNTIME_THREAD, "first", 0);
+	for (uint64_t i = 1; i <= cnt; i++) {
+		char comm[16];
+
+		snprintf(comm, sizeof(comm), "thread%09d", (int)i);
+		rename_to(model, i / 100, 1, comm);
+	}
+	ok(model->strings.sz <= 4 << 20, "names of a thread that renames itself are bounded");
+	feed__finish(model, END_NS);
+	ok(counter_val(model, "names_cut") > 0 && model__losses(model) > 0,
+	   "names that were not kept are counted, as a loss");
 	model__free(model);
 }
 

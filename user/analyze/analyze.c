@@ -53,8 +53,9 @@ int64_t task_cost_ns(const struct task *task)
 
 const char *task_label(const struct model *model, const struct task *task, char *buf, size_t sz)
 {
-	const char *name = model__str(model, task->name);
-	char id[SCHEMA_ID_SZ];
+	char id[SCHEMA_ID_SZ], name[128];
+
+	model__task_name(model, task, name, sizeof(name));
 
 	if (*name && is_thread(task))
 		snprintf(buf, sz, "%s[%u]", name, task->tid);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What tasks and their classes are called. Called by the feed for each task that begins, while the
+ * What classes of tasks are called. Called by the feed for each task that begins, while the
  * target most likely lives; what was read once is kept, because most tasks are of few types.
  */
 #include <stdio.h>
@@ -71,18 +71,6 @@ uint64_t names__class_of(void *ctx, const struct wire_spawn *spawn, uint32_t tgi
 	if (!name[0])
 		snprintf(name, sz, "(%s task of unknown kind)", runtime_name(spawn->runtime));
 	return hash64(hash_bytes(spawn->runtime, name, strlen(name)) ^ spawn->site);
-}
-
-void names__name_of(void *ctx, const struct wire_spawn *spawn, uint32_t tgid, char *name, size_t sz)
-{
-	const struct runtime_adapter *adapter = runtime_adapter__find(spawn->runtime);
-	char kind[NAME_SZ], native[64];
-
-	if (spawn->runtime == RUNTIME_THREAD || !adapter || !adapter->native_name)
-		return; /* a thread is called by its own name */
-	type_name(ctx, spawn, tgid, kind, sizeof(kind));
-	adapter->native_name(spawn->native, native, sizeof(native));
-	snprintf(name, sz, "%s #%s", kind[0] ? kind : adapter->name, native);
 }
 
 void names__free(struct session *session)

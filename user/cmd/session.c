@@ -217,7 +217,6 @@ static int start_feed(struct session *session)
 		.max_memory = session->options->max_memory,
 		.ctx = session,
 		.class_of = names__class_of,
-		.name_of = names__name_of,
 	};
 
 	return feed__start(session->model, &options);

@@ -63,8 +63,9 @@ static bool measured(const struct line *line, enum model_cap cap)
 
 static void cell_name(struct buf *buf, const struct line *line)
 {
-	const char *name = model__str(line->summary->model, line->task->name);
-	char id[SCHEMA_ID_SZ];
+	char id[SCHEMA_ID_SZ], name[128];
+
+	model__task_name(line->summary->model, line->task, name, sizeof(name));
 
 	buf__puts(buf, *name ? name : schema_task_id(id, line->task->id));
 	/* Threads of a pool often share one name. */

@@ -57,7 +57,7 @@ void value__str(struct value *value, const char *text)
 		while (sz && ((unsigned char)text[sz] & 0xc0) == 0x80)
 			sz--; /* not half a character */
 	}
-	memcpy(value->str, text, sz);
+	memmove(value->str, text, sz); /* it may have been made in there */
 	value->str[sz] = '\0';
 }
 
@@ -179,7 +179,7 @@ static void get_text(struct value *value, const struct row *row, const struct ge
 	else if (getter->arg == TEXT_BINDING)
 		text = binding_name(task->binding);
 	else
-		text = model__str(row->model, task->name);
+		text = model__task_name(row->model, task, value->str, sizeof(value->str));
 	if (text && *text)
 		value__str(value, text);
 	else

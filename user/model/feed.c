@@ -222,20 +222,6 @@ static uint32_t class_of(struct model *model, const struct event *event, char *n
 	return model__class_get(model, id, spawn->runtime, name);
 }
 
-static uint32_t name_of(struct model *model, const struct event *event, uint32_t class_idx,
-			char *name)
-{
-	const struct feed_options *options = &model->feed->options;
-	uint32_t class_name = model->classes[class_idx].name;
-
-	name[0] = '\0';
-	if (options->name_of)
-		options->name_of(options->ctx, &event->spawn, event->tgid, name, NAME_SZ);
-	if (!name[0] && event->spawn.runtime == RUNTIME_THREAD)
-		strcpy(name, event->spawn.comm);
-	return name[0] ? intern_name(model, name, class_name) : class_name;
-}
-
 /* 1 when the task at an edge's end is kept (or made), 0 when the edge has to be dropped. */
 static int edge_end(struct model *model, uint64_t id, uint32_t tgid)
 {
@@ -305,7 +291,9 @@ static int on_spawn(struct model *model, const struct event *event)
 			return -ENOMEM;
 		task->class_idx = idx;
 		state->name_ns = event->ns;
-		task->name = name_of(model, event, idx, name);
+		/* what a runtime's task is called follows from its class and its own id */
+		task->name = async ? model->classes[idx].name
+				   : intern_name(model, spawn->comm, model->classes[idx].name);
 	}
 	return spawn_edge(model, spawn->parent, spawn->task, event->tgid);
 }

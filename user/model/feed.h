@@ -19,9 +19,6 @@ struct feed_options {
 	 * leave it to the feed. Both may be NULL, and may leave `name` empty. */
 	uint64_t (*class_of)(void *ctx, const struct wire_spawn *spawn, uint32_t tgid, char *name,
 			     size_t sz);
-	/* the task's own readable name */
-	void (*name_of)(void *ctx, const struct wire_spawn *spawn, uint32_t tgid, char *name,
-			size_t sz);
 };
 
 /* All return 0, -ENOMEM, or -EINVAL when no recording is fed (not started, or finished). */

@@ -4,6 +4,7 @@
  * states of what never ended, latencies from their buckets; called by cmd/record and fold.c.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "model/feed_state.h"
@@ -95,6 +96,43 @@ static int settle_others(struct model *model)
 	return 0;
 }
 
+static bool has_sums(const struct task_class *class)
+{
+	int64_t any = class->folded_wall_ns;
+
+	for (unsigned int i = 0; i < COUNTER_CNT; i++)
+		any |= class->folded_c[i];
+	return any || class->folded_cnt || class->folded_runs.cnt;
+}
+
+/* Tasks change class, when a SPAWN follows late or a thread takes its name: some end up empty. */
+static int drop_empty_classes(struct model *model)
+{
+	uint32_t *place = calloc(model->class_cnt + 1, sizeof(*place)), cnt = 0;
+
+	if (!place)
+		return -ENOMEM;
+	for (size_t i = 0; i < model->task_cnt; i++)
+		place[model->tasks[i].class_idx] = 1;
+	map64__free(&model->class_idx);
+	for (size_t i = 0; i < model->class_cnt; i++) {
+		if (!place[i] && !has_sums(&model->classes[i]))
+			continue;
+		place[i] = cnt;
+		model->classes[cnt] = model->classes[i];
+		if (map64__set(&model->class_idx, model->classes[cnt].id, cnt)) {
+			free(place);
+			return -ENOMEM;
+		}
+		cnt++;
+	}
+	for (size_t i = 0; i < model->task_cnt; i++)
+		model->tasks[i].class_idx = place[model->tasks[i].class_idx];
+	model->class_cnt = cnt;
+	free(place);
+	return 0;
+}
+
 static void add_counters(struct model *model)
 {
 	const struct feed *feed = model->feed;
@@ -141,6 +179,8 @@ int feed__finish(struct model *model, int64_t end_ns)
 		feed->slices_missing += model->tasks[i].slices_lost;
 	}
 	err = settle_others(model);
+	if (!err)
+		err = drop_empty_classes(model);
 	if (err)
 		return err;
 	add_counters(model);

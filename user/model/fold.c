@@ -57,11 +57,12 @@ static int compare(const void *a, const void *b)
 	return left->idx < right->idx ? -1 : left->idx > right->idx;
 }
 
-/* Tasks whose end is so long ago that nothing more is to come of them. */
-static size_t find_candidates(const struct model *model, struct candidate *candidates)
+/* Tasks whose end is at least so long ago. */
+static size_t find_candidates(const struct model *model, struct candidate *candidates,
+			      uint64_t window_ns)
 {
 	const struct feed *feed = model->feed;
-	int64_t before = sub_ns(rel_ns(feed, feed->clock_ns), (int64_t)WINDOW_NS);
+	int64_t before = sub_ns(rel_ns(feed, feed->clock_ns), (int64_t)window_ns);
 	size_t cnt = 0;
 
 	for (size_t i = 0; i < model->task_cnt; i++) {
@@ -152,22 +153,24 @@ static int compact_edges(struct model *model)
 	return 0;
 }
 
-static int fold(struct model *model, uint64_t excess)
+/* Folds what ended at least window_ns ago until *excess is freed; *excess is what is left of it. */
+static int fold_ended(struct model *model, uint64_t window_ns, uint64_t *excess)
 {
 	struct candidate *candidates;
-	uint64_t freed = 0;
 	size_t cnt;
 	int err = 0;
 
 	candidates = malloc((model->task_cnt + 1) * sizeof(*candidates));
 	if (!candidates)
 		return -ENOMEM;
-	cnt = find_candidates(model, candidates);
-	for (size_t i = 0; i < cnt && freed < excess && !err; i++) {
+	cnt = find_candidates(model, candidates, window_ns);
+	for (size_t i = 0; i < cnt && *excess && !err; i++) {
 		const struct task *task = &model->tasks[candidates[i].idx];
+		uint64_t freed = sizeof(*task) + sizeof(struct feed_task) + hist_bytes(task);
 
-		freed += sizeof(*task) + sizeof(struct feed_task) + hist_bytes(task) +
-			 (task->parent ? sizeof(struct edge) + 2 * sizeof(struct map64_slot) : 0);
+		if (task->parent)
+			freed += sizeof(struct edge) + 2 * sizeof(struct map64_slot);
+		*excess -= freed < *excess ? freed : *excess;
 		err = fold_task(model, candidates[i].idx);
 	}
 	free(candidates);
@@ -175,6 +178,20 @@ static int fold(struct model *model, uint64_t excess)
 		return err;
 	compact_tasks(model);
 	return compact_edges(model) ? -ENOMEM : err;
+}
+
+/*
+ * Of what ended longer ago than the window nothing more is to come. Where that does not free enough,
+ * tasks come and go faster than memory allows: the rare late record is then the class's, counted.
+ */
+static int fold(struct model *model, uint64_t excess)
+{
+	static const uint64_t windows_ns[] = {WINDOW_NS, WINDOW_NS / 20, 0};
+	int err = 0;
+
+	for (size_t i = 0; i < 3 && excess && !err; i++)
+		err = fold_ended(model, windows_ns[i], &excess);
+	return err;
 }
 
 bool fold__is_tight(const struct model *model)

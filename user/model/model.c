@@ -6,6 +6,8 @@
 #include "model/model.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,6 +68,18 @@ void model__free(struct model *model)
 const char *model__str(const struct model *model, uint32_t id)
 {
 	return strtab__get(&model->strings, id);
+}
+
+const char *model__task_name(const struct model *model, const struct task *task, char *buf,
+			     size_t sz)
+{
+	const char *name = model__str(model, task->name);
+
+	if (!*name || task->runtime == RUNTIME_THREAD || task->flags & TASK_NATIVE_UNKNOWN)
+		snprintf(buf, sz, "%s", name);
+	else
+		snprintf(buf, sz, "%s #%" PRIu64, name, task->native);
+	return buf;
 }
 
 uint32_t model__intern(struct model *model, const char *str)

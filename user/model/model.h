@@ -54,7 +54,7 @@ struct task {
 	struct hist wake; /* woken -> running */
 	uint64_t run_self_ns; /* wall without the frames inside: wall_ns - CHILD_WALL */
 	uint32_t class_idx;
-	uint32_t name; /* string */
+	uint32_t name; /* string; see model__task_name() */
 	uint32_t tgid;
 	uint32_t tid; /* of a thread; else of the last thread that ran it */
 	uint32_t site;
@@ -229,6 +229,11 @@ void model__counter_add(struct model *model, const char *name, const char *meani
 			uint64_t val);
 void model__cap_set(struct model *model, enum model_cap cap, const char *source);
 void model__cap_miss(struct model *model, enum model_cap cap, const char *reason);
+
+/* What a task is called: a thread by its own name, another by its class and the runtime's id. "" for
+ * one without a name. Returns buf. */
+const char *model__task_name(const struct model *model, const struct task *task, char *buf,
+			     size_t sz);
 
 const char *runtime_name(unsigned int runtime);
 const char *state_name(unsigned int state);

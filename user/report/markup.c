@@ -90,8 +90,11 @@ void markup__text(struct buf *buf, const char *str)
 
 void markup__id_or_unknown(struct buf *buf, const struct model *model, uint32_t id)
 {
-	const char *str = model__str(model, id);
+	markup__or_unknown(buf, model__str(model, id));
+}
 
+void markup__or_unknown(struct buf *buf, const char *str)
+{
 	if (*str)
 		markup__text(buf, str);
 	else

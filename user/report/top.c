@@ -60,9 +60,10 @@ static void row(struct buf *buf, const struct analysis *analysis, size_t idx)
 	const struct model *model = analysis->model;
 	const struct task *task = &model->tasks[idx];
 	const struct task_result *result = &analysis->tasks[idx];
+	char name[192];
 
 	buf__puts(buf, "<tr><th scope=\"row\"><bdi>");
-	markup__id_or_unknown(buf, model, task->name);
+	markup__or_unknown(buf, model__task_name(model, task, name, sizeof(name)));
 	buf__puts(buf, "</bdi> <span class=\"dim\">");
 	markup__task_id(buf, task->id);
 	buf__puts(buf, "</span></th><td><bdi>");

@@ -29,12 +29,13 @@ static void value(struct buf *buf, double val, const char *unit)
 static void task_link(struct buf *buf, const struct model *model, uint64_t id)
 {
 	const struct task *task = model__task(model, id);
+	char name[192];
 
 	buf__puts(buf, "<a href=\"#task=");
 	markup__task_id(buf, id);
 	buf__puts(buf, "\"><bdi>");
 	if (task)
-		markup__text(buf, model__str(model, task->name));
+		markup__text(buf, model__task_name(model, task, name, sizeof(name)));
 	buf__puts(buf, "</bdi> ");
 	markup__task_id(buf, id);
 	buf__puts(buf, "</a>");
