@@ -10,8 +10,8 @@ start_tracer -p "$program" -d 3 -o "$work/many.ndjson" -o "$work/many.html"
 go
 most=0
 while alive "$tracer"; do
-	read -r own ring < <(python3 "$live/memory.py" "$tracer" 2>/dev/null) || break
-	[ "${own:-0}" -le "$most" ] || most=$own
+	read -r own ring_now < <(python3 "$live/memory.py" "$tracer" 2>/dev/null) || break
+	[ "${own:-0}" -le "$most" ] || most=$own ring=$ring_now
 	sleep 0.1
 done
 wait_end "$tracer" 20
@@ -24,9 +24,9 @@ like "$(head -n 1 "$work/many.ndjson")" '"kernel_memory_bytes": *[1-9]' "kernel 
 kill -TERM "$program"
 wait_end "$program" 5
 
-# ended tasks are kept for a second, as records come out of order: 10,000 tasks fit in 8 MiB
-options=(--max-memory 8M)
-record "$work/fold.ndjson" marks many 50000 10000
+# ended tasks are kept for a second, as records come out of order: 10,000 tasks fit in 24 MiB
+options=(--max-memory 24M)
+record "$work/fold.ndjson" marks many 60000 10000
 compare fold.py "$program_out" "$work/fold.ndjson"
 like "$(cat "$tracer_out" "$tracer_err")" 'fold' "the summary says that tasks were folded"
 

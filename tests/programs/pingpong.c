@@ -3,7 +3,10 @@
  * Two threads that hand a byte to and fro through pipes, as fast as they can: what tracing costs a
  * switch. Run by tools/bench.
  *
- *   pingpong [--wait] [--pin] SECONDS
+ *   pingpong [--wait] [--together | --apart] SECONDS
+ *
+ * --together: both on one CPU, so that each hand-over is one switch. --apart: each on its own, so
+ * that each wakes an idle CPU. Without: as the scheduler likes, which differs from run to run.
  */
 #include "truth.h"
 
@@ -13,12 +16,12 @@
 struct end {
 	int read_fd, write_fd;
 	bool starts;
+	int cpu; /* -1: any */
 	uint64_t trips, cpu_ns;
 	pthread_t thread;
 };
 
 static atomic_bool stop;
-static bool pin;
 
 static void *run(void *arg)
 {
@@ -26,9 +29,9 @@ static void *run(void *arg)
 	char byte = 'x';
 	cpu_set_t cpus;
 
-	if (pin) {
+	if (end->cpu >= 0) {
 		CPU_ZERO(&cpus);
-		CPU_SET(0, &cpus);
+		CPU_SET(end->cpu, &cpus);
 		pthread_setaffinity_np(pthread_self(), sizeof(cpus), &cpus);
 	}
 	pthread_setname_np(pthread_self(), end->starts ? "ping" : "pong");
@@ -50,12 +53,15 @@ static void *run(void *arg)
 int main(int argc, char **argv)
 {
 	bool wait = truth_take_wait(&argc, argv);
-	struct end ends[2] = {{.starts = true}, {.starts = false}};
+	struct end ends[2] = {{.starts = true, .cpu = -1}, {.starts = false, .cpu = -1}};
 	int there[2], back[2];
 	uint64_t start, elapsed;
 	double seconds;
 
-	pin = argc > 2 && strcmp(argv[1], "--pin") == 0;
+	if (argc > 2) {
+		ends[0].cpu = 0;
+		ends[1].cpu = strcmp(argv[1], "--apart") == 0;
+	}
 	seconds = argc > 1 ? atof(argv[argc - 1]) : 1;
 	if (seconds <= 0 || seconds > 600 || pipe2(there, O_CLOEXEC) || pipe2(back, O_CLOEXEC))
 		return 2;
