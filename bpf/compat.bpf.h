@@ -29,35 +29,20 @@ static __always_inline struct pt_regs *task_user_regs(struct task_struct *task)
 	return (struct pt_regs *)((char *)BPF_CORE_READ(task, stack) + THREAD_SIZE) - 1;
 }
 
-/*
- * Is this program running on top of an interrupt? Then `current` has nothing to do with it. The
- * per-CPU preemption count tells: a variable of its own before 6.2 and since 6.15, a member of
- * pcpu_hot in between (commits 64701838bf05, 46e8fff6d45f). A kernel without the symbol refuses
- * even dead code that names it, so each way gets a program of its own.
- */
-struct pcpu_hot {
-	int preempt_count;
-} __attribute__((preserve_access_index));
-extern const int __preempt_count __ksym __weak;
-extern const struct pcpu_hot pcpu_hot __ksym __weak;
-
-#define IN_SERVING_SOFTIRQ 0x100
-#define IN_HARDIRQ_OR_NMI  0xff0000
-
-static __always_inline bool in_interrupt(struct task_struct *current, enum wire_preempt_var var)
+/* How long it has waited for a CPU in its life, without the present wait; 0 in kernels that were
+ * built without CONFIG_SCHED_INFO. */
+static __always_inline u64 task_run_delay(struct task_struct *task)
 {
-	int count = 0;
-	u64 nr = 0;
+	if (!bpf_core_field_exists(task->sched_info.run_delay))
+		return 0;
+	return BPF_CORE_READ(task, sched_info.run_delay);
+}
 
-	if (var == PREEMPT_OWN_VAR)
-		count = *(const int *)bpf_this_cpu_ptr(&__preempt_count);
-	else if (var == PREEMPT_PCPU_HOT)
-		count = ((const struct pcpu_hot *)bpf_this_cpu_ptr(&pcpu_hot))->preempt_count;
-	/* by the saved registers: is current in a system call at all? An interrupt of one stays
-	 * unnoticed. */
-	else if (!bpf_probe_read_kernel(&nr, sizeof(nr), &task_user_regs(current)->orig_ax))
-		return nr == (u64)-1;
-	return count & (IN_SERVING_SOFTIRQ | IN_HARDIRQ_OR_NMI);
+/* Came the task into the kernel by a 32-bit system call? Its number means another call then. */
+#define TS_COMPAT 2
+static __always_inline bool in_32bit_syscall(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, thread_info.status) & TS_COMPAT;
 }
 
 #endif

@@ -105,6 +105,16 @@ __hidden bool target_add(u32 tgid)
 	return false;
 }
 
+/* The state of a target's thread, which has one as soon as it exists: none is a loss. */
+__hidden struct thread_state *thread_expect(struct task_struct *task)
+{
+	struct thread_state *thread = thread_of(task);
+
+	if (!thread && armed == ARMED_ALL)
+		count_loss(LOSS_THREAD_STATE);
+	return thread;
+}
+
 __hidden struct thread_state *thread_of(struct task_struct *task)
 {
 	u32 tid;
@@ -138,6 +148,10 @@ __hidden struct thread_state *thread_new(struct task_struct *task, u64 now, u32 
 	state->out_cause = CAUSE_OTHER;
 	state->running = 0;
 	state->in_is_guess = 1;
+	state->run_delay_ns = task_run_delay(task);
+	state->off_cause = CAUSE_OTHER;
+	state->off_blocked_ns = 0;
+	state->off_runqueue_ns = 0;
 	state->base_utime = BPF_CORE_READ(task, utime);
 	state->base_stime = BPF_CORE_READ(task, stime);
 	state->frames[0].task = (u64)tid << 32 | (u32)(now >> 10);

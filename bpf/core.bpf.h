@@ -69,9 +69,12 @@ struct thread_state {
 	u64 split_hw_seen[HW_CNT];
 	u64 out_ns; /* left the CPU */
 	u32 out_cause; /* enum wire_cause */
+	u32 off_cause; /* of the last time off the CPU, and how it was split */
+	u64 off_blocked_ns, off_runqueue_ns;
+	u64 run_delay_ns; /* the kernel's own sum of waits for a CPU, when last looked at */
 	u8 running;
 	u8 in_is_guess; /* met while running: in_exec_ns is up to a tick old */
-	u8 pad[2];
+	u8 pad[6];
 	/* remote: whoever wakes it */
 	u64 wake_ns;
 	u64 waker;
@@ -112,6 +115,7 @@ __hidden bool is_target(u32 tgid);
 __hidden bool target_add(u32 tgid);
 __hidden void count_loss(u32 loss);
 __hidden struct thread_state *thread_of(struct task_struct *task);
+__hidden struct thread_state *thread_expect(struct task_struct *task);
 /* Fills in a state in a scratch slot; the caller corrects it, then publishes it. */
 __hidden struct thread_state *thread_new(struct task_struct *task, u64 now, u32 scratch_slot);
 __hidden bool thread_publish(struct task_struct *task, struct thread_state *state);

@@ -42,6 +42,7 @@ static __always_inline void charge_cpu(struct thread_state *thread, struct task_
 	frame->c[COUNTER_STOLEN] += wall - ran;
 	frame->c[COUNTER_ON_CPU] += ran - (thread->split_ns - thread->split_ns_seen);
 	thread->split_ns_seen = thread->split_ns;
+	thread->in_exec_ns = exec; /* should the next switch in be missed, nothing counts twice */
 }
 
 static __always_inline void finish_thread(struct thread_state *thread, struct task_struct *task,
@@ -54,31 +55,6 @@ static __always_inline void finish_thread(struct thread_state *thread, struct ta
 	emit_latency(thread, tgid, now);
 	emit_end(tgid, now, thread->frames[0].task, STATE_COMPLETED, 0);
 	thread_forget(task);
-}
-
-static __always_inline void switch_out(struct task_struct *task, u64 now, bool preempt, u64 state)
-{
-	struct thread_state *thread = thread_of(task);
-	struct frame *frame;
-
-	if (!thread)
-		return;
-	frame = innermost(thread);
-	charge_cpu(thread, task, frame, now);
-	charge_hw(thread, frame);
-	thread->running = 0;
-	thread->out_ns = now;
-	if (state & TASK_DEAD) {
-		finish_thread(thread, task, now);
-		return;
-	}
-	thread->out_cause = preempt || state == TASK_RUNNING ? CAUSE_RUNQUEUE
-							     : cause_of_wait(task, READ_CURRENT);
-	if (now - frame->flushed_ns > cfg.flush_ns) {
-		struct flush flush = {.now = now, .flags = SLICE_PARTIAL};
-
-		emit_partial(thread, task, &flush);
-	}
 }
 
 static __always_inline u32 log2_u64(u64 val)
@@ -112,57 +88,128 @@ static __always_inline void count_latency(struct thread_state *thread, u64 laten
 	thread->latency[BOUND(idx, LATENCY_BUCKETS)]++;
 }
 
-/* A blocked thread runs again: until it was woken it was blocked, from then on it waited for a
- * CPU. A wake that came before it had left the CPU was one of the moment: it never blocked. */
-static __always_inline void charge_blocked(struct thread_state *thread, struct frame *frame,
-					   u64 now)
+/* When it was put on a run queue, woken from a block that ends at `now`. Until it was woken it was
+ * blocked. A wake that came before it had left the CPU was one of the moment: it never blocked. */
+static __always_inline u64 find_queued(struct thread_state *thread, u64 now)
 {
 	u64 out = thread->out_ns, wake = thread->wake_ns, queued = thread->queued_ns;
 
-	if (!wake) {
+	/* older than its last run: of an earlier sleep, so this one's wake was not seen */
+	if (wake <= thread->in_ns) {
 		count_loss(LOSS_WAKE_UNSEEN);
-		wake = now;
+		return queued > out && queued <= now ? queued : now;
 	}
 	if (wake < out)
 		wake = out;
 	if (wake > now)
 		wake = now;
-	if (queued < wake || queued > now)
-		queued = wake;
-	switch (thread->out_cause) {
-#define X(cause)                                                                                   \
-	case CAUSE_##cause:                                                                        \
-		frame->c[CAUSE_##cause] += queued - out;                                           \
-		break;
-		X(DISK)
-		X(NET)
-		X(LOCK)
-		X(TIMER)
-		X(IDLE)
-#undef X
-	default:
-		frame->c[CAUSE_OTHER] += queued - out;
-	}
-	frame->c[COUNTER_RUNQUEUE] += now - queued;
 	count_latency(thread, now - wake);
 	edge_add(thread->waker, thread->frames[0].task, now - wake);
+	return queued >= wake && queued <= now ? queued : wake;
+}
+
+#define CAUSE_CNT 8 /* causes are below it; a power of two */
+_Static_assert(CAUSE_IDLE < CAUSE_CNT && CAUSE_CNT <= COUNTER_CNT, "a cause is a counter");
+
+/* It was off the CPU since out_ns, and is on it again since `now`. */
+static __always_inline void charge_off(struct thread_state *thread, struct frame *frame, u64 now)
+{
+	u64 out = thread->out_ns, queued = out;
+	u32 cause = thread->out_cause;
+
+	if (cause != CAUSE_RUNQUEUE)
+		queued = find_queued(thread, now);
+	frame->c[BOUND(cause, CAUSE_CNT)] += queued - out;
+	frame->c[COUNTER_RUNQUEUE] += now - queued;
+	thread->off_cause = cause;
+	thread->off_blocked_ns = queued - out;
+	thread->off_runqueue_ns = now - queued;
+}
+
+#define RUN_DELAY_JITTER 50000
+
+/* The kernel's own account of that wait for a CPU, which is complete once it runs, decides where a
+ * wake or a switch was not seen. What is queue time instead of blocked time comes from there, or from
+ * the time that seemed to be on the CPU. */
+static __always_inline void settle_off(struct thread_state *thread, struct task_struct *task,
+				       struct frame *frame)
+{
+	u64 delay = task_run_delay(task);
+	s64 more = delay - thread->run_delay_ns - thread->off_runqueue_ns;
+	u32 from = thread->off_cause == CAUSE_RUNQUEUE ? CAUSE_OTHER : thread->off_cause;
+	s64 blocked = more;
+
+	if (delay && (more > RUN_DELAY_JITTER || more < -RUN_DELAY_JITTER)) {
+		if (blocked > (s64)thread->off_blocked_ns)
+			blocked = thread->off_blocked_ns;
+		frame->c[COUNTER_RUNQUEUE] += more;
+		frame->c[BOUND(from, CAUSE_CNT)] -= blocked;
+		frame->c[COUNTER_STOLEN] -= more - blocked;
+	}
+	thread->run_delay_ns = delay;
+	thread->off_blocked_ns = 0;
+	thread->off_runqueue_ns = 0;
+}
+
+/* The switch that brought it onto the CPU was not seen: its own account tells when that was. */
+static __always_inline void switch_in_missed(struct thread_state *thread, struct task_struct *task,
+					     struct frame *frame, u64 now)
+{
+	u64 ran = BPF_CORE_READ(task, se.sum_exec_runtime) - thread->in_exec_ns;
+	u64 in = ran < now - thread->out_ns ? now - ran : thread->out_ns;
+
+	charge_off(thread, frame, in);
+	thread->in_ns = in;
+	thread->in_is_guess = 0;
+}
+
+static __always_inline void switch_out(struct task_struct *task, u64 now, bool preempt, u64 state)
+{
+	struct thread_state *thread = thread_expect(task);
+	struct frame *frame;
+
+	if (!thread)
+		return;
+	frame = innermost(thread);
+	if (!thread->running)
+		switch_in_missed(thread, task, frame, now);
+	settle_off(thread, task, frame);
+	charge_cpu(thread, task, frame, now);
+	charge_hw(thread, frame);
+	thread->running = 0;
+	thread->out_ns = now;
+	if (state & TASK_DEAD) {
+		finish_thread(thread, task, now);
+		return;
+	}
+	thread->out_cause = preempt || state == TASK_RUNNING ? CAUSE_RUNQUEUE
+							     : cause_of_wait(task, READ_CURRENT);
+	if (now - frame->flushed_ns > cfg.flush_ns) {
+		struct flush flush = {.now = now, .flags = SLICE_PARTIAL};
+
+		emit_partial(thread, task, &flush);
+	}
 }
 
 static __always_inline void switch_in(struct task_struct *task, u64 now)
 {
-	struct thread_state *thread = thread_of(task);
+	struct thread_state *thread = thread_expect(task);
 	struct frame *frame;
 	u32 cpu = bpf_get_smp_processor_id();
 
 	if (!thread)
 		return;
 	frame = innermost(thread);
-	if (thread->running)
-		frame->c[COUNTER_BLOCKED_OTHER] += now - thread->in_ns; /* seeded while it left */
-	else if (thread->out_cause == CAUSE_RUNQUEUE)
-		frame->c[COUNTER_RUNQUEUE] += now - thread->out_ns;
-	else
-		charge_blocked(thread, frame, now);
+	if (thread->running) {
+		/* seeded while it left, or that switch was not seen */
+		u64 ran = BPF_CORE_READ(task, se.sum_exec_runtime) - thread->in_exec_ns;
+		u64 out = ran < now - thread->in_ns ? thread->in_ns + ran : now;
+
+		charge_cpu(thread, task, frame, out);
+		frame->c[COUNTER_BLOCKED_OTHER] += now - out;
+	} else {
+		charge_off(thread, frame, now);
+	}
 	thread->waker = 0;
 	thread->running = 1;
 	thread->in_is_guess = 0;
@@ -197,20 +244,37 @@ int sched_switch(u64 *ctx)
 	return 0;
 }
 
+/*
+ * Is `current` the waker, or did an interrupt on top of it wake? The preemption count would tell, but
+ * it is reachable on few kernels, and with more privileges than recording needs otherwise. So: who
+ * is in no system call was interrupted; timers and disks wake by interrupts only. What stays is an
+ * interrupt of a network card during a system call: then the caller is taken for the waker.
+ */
+static __always_inline bool is_waker(struct task_struct *current, struct thread_state *woken)
+{
+	u64 nr = -1;
+
+	if (woken->out_cause == CAUSE_TIMER || woken->out_cause == CAUSE_DISK)
+		return false;
+	bpf_probe_read_kernel(&nr, sizeof(nr), &task_user_regs(current)->orig_ax);
+	return nr != (u64)-1;
+}
+
 /* Fires where the waker runs: the place that knows who it was. */
-static __always_inline int waking(struct task_struct *task, enum wire_preempt_var var)
+SEC("tp_btf/sched_waking")
+int BPF_PROG(sched_waking, struct task_struct *task)
 {
 	struct task_struct *current;
 	struct thread_state *thread;
 
 	if (!armed || !is_target(task->tgid))
 		return 0;
-	thread = thread_of(task);
+	thread = thread_expect(task);
 	if (!thread)
 		return 0;
 	thread->waker = 0;
 	current = current_task();
-	if (is_target(bpf_get_current_pid_tgid() >> 32) && !in_interrupt(current, var)) {
+	if (is_target(bpf_get_current_pid_tgid() >> 32) && is_waker(current, thread)) {
 		struct thread_state *own = thread_of(current);
 
 		if (own && own != thread) {
@@ -225,24 +289,6 @@ static __always_inline int waking(struct task_struct *task, enum wire_preempt_va
 	return 0;
 }
 
-SEC("?tp_btf/sched_waking")
-int BPF_PROG(sched_waking, struct task_struct *task)
-{
-	return waking(task, PREEMPT_OWN_VAR);
-}
-
-SEC("?tp_btf/sched_waking")
-int BPF_PROG(sched_waking_pcpu_hot, struct task_struct *task)
-{
-	return waking(task, PREEMPT_PCPU_HOT);
-}
-
-SEC("?tp_btf/sched_waking")
-int BPF_PROG(sched_waking_by_regs, struct task_struct *task)
-{
-	return waking(task, PREEMPT_UNKNOWN);
-}
-
 /* Fires where it is put on a run queue, which may be another CPU, some time later. */
 SEC("tp_btf/sched_wakeup")
 int BPF_PROG(sched_wakeup, struct task_struct *task)
@@ -251,7 +297,7 @@ int BPF_PROG(sched_wakeup, struct task_struct *task)
 
 	if (!armed || !is_target(task->tgid))
 		return 0;
-	thread = thread_of(task);
+	thread = thread_expect(task);
 	if (thread)
 		thread->queued_ns = bpf_ktime_get_ns();
 	return 0;

@@ -167,15 +167,16 @@ static __always_inline bool is_mutex(const u32 *words)
 	return owner && owner <= TID_MAX && users && users <= TID_MAX && !(kind & ~0x3ff);
 }
 
-/* glibc's pthread_rwlock_t: readers +0, writers +4, wrphase_futex +8, writers_futex +12,
- * cur_writer +24. `off` is where in it the waiter waits. */
+/* glibc's pthread_rwlock_t: readers +0 (count << 3, bits 0 and 1: held by or handed to a writer),
+ * writers +4, wrphase_futex +8, writers_futex +12, cur_writer +24. `off` is where in it the waiter
+ * waits. */
 static __always_inline bool is_rwlock(const u32 *words, int off)
 {
 	u32 readers = WORD(words, 0 - off), writer = WORD(words, 24 - off);
 
 	if (writer)
 		return writer <= TID_MAX && readers;
-	return readers >> 3 && readers >> 3 <= TID_MAX;
+	return readers && readers >> 3 <= TID_MAX;
 }
 
 /* glibc's pthread_cond_t: signals at +40 and +44, references to the groups at +16 and +20, waiter
@@ -244,8 +245,10 @@ static __noinline u32 cause_of_wait(struct task_struct *task, enum user_memory m
 	u32 rule;
 
 	bpf_probe_read_kernel(&nr, sizeof(nr), &saved->orig_ax);
+	if (in_32bit_syscall(task))
+		nr = SYSCALL_MAX;
 	/* -1: not a system call but a fault, of a page that is being read or of a busy mm */
-	rule = nr < SYSCALL_MAX ? wait_table[nr] : 0;
+	rule = nr < SYSCALL_MAX ? wait_table[BOUND(nr, SYSCALL_MAX)] : 0;
 	/* io_uring_enter counts as iowait although it is a loop that waits for work */
 	if (rule == CAUSE_IDLE)
 		return CAUSE_IDLE;

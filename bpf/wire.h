@@ -269,13 +269,6 @@ struct wire_config {
 	__u8 pad[7];
 };
 
-/* Where the kernel keeps its preemption count (bpf/compat.bpf.h). */
-enum wire_preempt_var {
-	PREEMPT_UNKNOWN,
-	PREEMPT_OWN_VAR, /* per-CPU __preempt_count */
-	PREEMPT_PCPU_HOT, /* per-CPU pcpu_hot.preempt_count */
-};
-
 _Static_assert(COUNTER_CNT <= 64, "a slice's presence bitmap is 64 bits");
 _Static_assert(sizeof(struct wire_hdr) == 16, "wire_hdr");
 _Static_assert(sizeof(struct wire_spawn) == 88, "wire_spawn");

@@ -122,10 +122,7 @@ static void set_caps(struct session *session)
 			: "sched_switch, cause from the system call; locks of threads that slept "
 			  "at attach are not told");
 	model__cap_set(model, CAP_FAULTS, "the kernel's own counters per thread");
-	model__cap_set(model, CAP_WAKES,
-		       features->preempt_var == PREEMPT_UNKNOWN
-			       ? "sched_waking; interrupts told by the saved registers"
-			       : "sched_waking; interrupts told by the preemption count");
+	model__cap_set(model, CAP_WAKES, "sched_waking; wakes by interrupts told by the saved registers");
 	for (int i = 0; i < HW_CNT; i++) {
 		if (live__hw(session->live, i))
 			model__cap_set(model, hw_caps[i],
@@ -226,12 +223,10 @@ static void set_losses(struct session *session)
 		false, session->probe_gap_ns);
 }
 
-void meta__end(struct session *session, const char *reason)
+static void set_clocks(struct session *session)
 {
-	struct model *model = session->model;
-	struct meta *meta = &model->meta;
+	struct meta *meta = &session->model->meta;
 
-	meta->stop_reason = model__intern(model, reason);
 	meta->end_mono_ns = clock_ns(CLOCK_MONOTONIC);
 	meta->end_boot_ns = clock_ns(CLOCK_BOOTTIME);
 	meta->end_real_ns = clock_ns(CLOCK_REALTIME);
@@ -239,6 +234,24 @@ void meta__end(struct session *session, const char *reason)
 	meta->started_at_ns = meta->end_real_ns - (meta->end_mono_ns - (int64_t)session->armed_ns);
 	meta->start_boot_ns = meta->end_boot_ns - (meta->end_mono_ns - (int64_t)session->armed_ns);
 	meta->attached_ns = session->armed_ns - session->begin_ns;
+}
+
+void meta__checkpoint(struct session *session)
+{
+	struct meta *meta = &session->model->meta;
+
+	set_clocks(session);
+	meta->duration_ns = meta->end_mono_ns - (int64_t)session->armed_ns;
+	meta->stop_reason = model__intern(session->model, "not finished");
+	set_caps(session);
+}
+
+void meta__end(struct session *session, const char *reason)
+{
+	struct model *model = session->model;
+
+	model->meta.stop_reason = model__intern(model, reason);
+	set_clocks(session);
 	set_process_cpu(session);
 	set_probe_hits(model);
 	set_own_cost(session);

@@ -136,6 +136,7 @@ static int run(struct session *session, struct outputs *outputs, const char **re
 		if (due(&clocks.progress, now, tty ? PROGRESS_TTY_NS : PROGRESS_NS))
 			show_progress(session, now, tty);
 		if (due(&clocks.checkpoint, now, CHECKPOINT_NS)) {
+			meta__checkpoint(session);
 			outputs__checkpoint(outputs, session->model);
 			clocks.checkpoint = pace(clocks.checkpoint, mono_ns() - now);
 		}
@@ -167,6 +168,7 @@ static int record(struct session *session, struct outputs *outputs)
 	ret = session__start(session);
 	if (ret)
 		return ret;
+	outputs__checkpoint(outputs, session->model); /* so that a file tells of itself from now on */
 	err = run(session, outputs, &reason);
 	if (err) {
 		log_err("recording ends early: %s", strerror(-err));

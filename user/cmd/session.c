@@ -89,14 +89,30 @@ static int refuse_pid(pid_t pid, enum target_error error)
 	return error == TARGET_NO_MEMORY ? EXIT_FAILED : EXIT_NO_TARGET;
 }
 
+/* In the child: waits at the gate, execs, and tells by the pipe when that fails. */
+static void run_command(char *const *command, int gate, int failure)
+{
+	char byte;
+	int err;
+
+	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
+	if (read(gate, &byte, 1) < 0)
+		_exit(126);
+	execvp(command[0], command);
+	err = errno;
+	if (write(failure, &err, sizeof(err)) < 0)
+		_exit(126);
+	_exit(127);
+}
+
 /* The child waits at a gate before it execs, so that nothing of the command is missed. */
 static int start_command(struct session *session)
 {
 	char *const *command = session->options->command;
-	int gate[2];
-	char byte;
+	int gate[2], failure[2];
 
-	if (pipe2(gate, O_CLOEXEC)) {
+	if (pipe2(gate, O_CLOEXEC) || pipe2(failure, O_CLOEXEC)) {
 		log_err("cannot start %s: %s", command[0], strerror(errno));
 		return EXIT_FAILED;
 	}
@@ -107,16 +123,44 @@ static int start_command(struct session *session)
 	}
 	if (!session->child) {
 		close(gate[1]);
-		if (read(gate[0], &byte, 1) < 0)
-			_exit(126);
-		execvp(command[0], command);
-		fprintf(stderr, "asyncscope-bpf: cannot start %s: %s\n", command[0],
-			strerror(errno));
-		_exit(127);
+		run_command(command, gate[0], failure[1]);
 	}
 	close(gate[0]);
+	close(failure[1]);
 	session->child_gate = gate[1];
+	session->child_failure = failure[0];
 	return 0;
+}
+
+/* Lets the command exec. 0 or an exit code after a message. */
+static int open_gate(struct session *session)
+{
+	int err;
+	ssize_t sz;
+
+	if (session->child_gate < 0)
+		return 0;
+	close(session->child_gate);
+	session->child_gate = -1;
+	sz = read(session->child_failure, &err, sizeof(err));
+	close(session->child_failure);
+	if (sz != sizeof(err))
+		return 0; /* the exec closed it */
+	log_err("cannot start %s: %s", session->options->command[0], strerror(err));
+	return EXIT_FAILED;
+}
+
+/* Process ids are the tracer's namespace's, BPF's are the host's: they must be the same. */
+#define INIT_PID_NS "pid:[4026531836]"
+static int check_pid_namespace(void)
+{
+	char name[64] = "";
+
+	if (readlink("/proc/self/ns/pid", name, sizeof(name) - 1) < 0 || !strcmp(name, INIT_PID_NS))
+		return 0;
+	log_err("the recorder needs the host's pid namespace (run it on the host, or in a container "
+		"with --pid=host)");
+	return EXIT_ENVIRONMENT;
 }
 
 static int find_targets(struct session *session)
@@ -178,7 +222,9 @@ int session__open(struct session *session, const struct record_options *options)
 	session->options = options;
 	session->child_gate = -1;
 	session->begin_ns = mono_ns();
-	ret = find_targets(session);
+	ret = check_pid_namespace();
+	if (!ret)
+		ret = find_targets(session);
 	if (ret)
 		return ret;
 	features__probe(&session->features);
@@ -274,12 +320,9 @@ int session__start(struct session *session)
 		log_err("no memory");
 		return EXIT_FAILED;
 	}
-	if (session->child_gate >= 0) {
-		close(session->child_gate);
-		session->child_gate = -1;
-	}
+	meta__checkpoint(session);
 	say_attached(session);
-	return 0;
+	return open_gate(session);
 }
 
 /* Until its probes are attached, a process runs with its threads recorded only. */
@@ -326,6 +369,12 @@ static int on_record(void *ctx, const void *data, size_t sz)
 	if (event__decode(&event, data, sz)) {
 		session->undecodable_cnt++;
 		return 0;
+	}
+	/* the command's first thread was there before, but had not begun to run the command */
+	if (event.kind == WIRE_SPAWN && session->options->command &&
+	    event.spawn.native == (uint64_t)session->processes[0].target->pid) {
+		event.spawn.flags &= ~SPAWN_EXISTED;
+		event.spawn.start_ns = event.ns;
 	}
 	if (event.kind == WIRE_EXEC)
 		on_exec(session, &event);

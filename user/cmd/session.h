@@ -32,6 +32,7 @@ struct session {
 	size_t process_cnt, process_cap;
 	pid_t child; /* of -- CMD, or 0 */
 	int child_gate; /* closing it lets the child exec; -1 = open no more */
+	int child_failure; /* the child's errno when it could not */
 	struct strtab names; /* of task types */
 	struct map64 name_idx; /* hash(process, type key) -> string */
 	uint64_t begin_ns; /* when the tracer was started */
@@ -72,6 +73,8 @@ void names__free(struct session *session);
 /* meta.c: facts about the machine, the target and the recording. */
 void meta__begin(struct session *session, int argc, char **argv);
 void meta__runtimes(struct session *session, const struct target *target);
+/* What a checkpoint must hold beside the tasks. */
+void meta__checkpoint(struct session *session);
 void meta__end(struct session *session, const char *reason);
 
 #endif

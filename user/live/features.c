@@ -40,40 +40,6 @@ static bool probe_switch_state(const struct btf *btf)
 	return type && btf_is_func_proto(type) && btf_vlen(type) >= 5;
 }
 
-/* BTF may describe a per-CPU variable that the kernel's symbol table does not have; only loading a
- * program that names it tells. */
-static bool has_percpu_var(const struct btf *btf, const char *name)
-{
-	int id = btf__find_by_name_kind(btf, name, BTF_KIND_VAR), fd;
-	const struct bpf_insn insns[] = {
-		{
-			.code = BPF_LD | BPF_IMM | BPF_DW,
-			.dst_reg = BPF_REG_1,
-			.src_reg = BPF_PSEUDO_BTF_ID,
-			.imm = id,
-		},
-		{.code = 0},
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
-		{.code = BPF_JMP | BPF_EXIT},
-	};
-
-	if (id < 0)
-		return false;
-	fd = bpf_prog_load(BPF_PROG_TYPE_KPROBE, "probe", "GPL", insns, 4, NULL);
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0;
-}
-
-static enum wire_preempt_var probe_preempt_var(const struct btf *btf)
-{
-	if (has_percpu_var(btf, "__preempt_count"))
-		return PREEMPT_OWN_VAR;
-	if (has_percpu_var(btf, "pcpu_hot"))
-		return PREEMPT_PCPU_HOT;
-	return PREEMPT_UNKNOWN;
-}
-
 /* A program that only returns, of any type. */
 static int load_return(enum bpf_prog_type type, enum bpf_attach_type attach_type)
 {
@@ -128,7 +94,7 @@ static bool probe_tp_btf(const struct btf *btf)
 
 static bool readable(const char *path)
 {
-	return access(path, R_OK) == 0;
+	return eaccess(path, R_OK) == 0; /* by capabilities, not by who started us */
 }
 
 const char *tracefs_path(void)
@@ -185,7 +151,6 @@ void features__probe(struct features *features)
 	if (libbpf_get_error(btf))
 		return;
 	features->switch_state = probe_switch_state(btf);
-	features->preempt_var = probe_preempt_var(btf);
 	features->fentry = probe_fentry(btf);
 	features->tp_btf = probe_tp_btf(btf);
 	/* sleepable iterators and bpf_copy_from_user_task() came together */
@@ -261,10 +226,6 @@ size_t features__rows(const struct features *f, struct check_row *rows, size_t r
 		row("futex words of threads asleep at attach", f->seed_sleepable,
 		    "sleepable iterator", f->root ? "not read: such waits are \"other\"" : NULL,
 		    "kernel 5.18 or later"),
-		row("waker in interrupts told apart", f->preempt_var != PREEMPT_UNKNOWN,
-		    f->preempt_var == PREEMPT_OWN_VAR ? "__preempt_count" : "pcpu_hot",
-		    f->root ? "by the saved registers" : NULL,
-		    "a kernel with CONFIG_KALLSYMS_ALL=y"),
 		row("stack bounds", f->find_vma, "bpf_find_vma",
 		    f->root ? "none: frames end with what encloses them" : NULL,
 		    "kernel 5.17 or later"),

@@ -49,7 +49,6 @@ struct features {
 	bool cpu_clock; /* perf software sampling */
 	bool kprobe;
 	bool fentry;
-	enum wire_preempt_var preempt_var;
 	int hw_err[HW_CNT]; /* 0 or the errno of opening it */
 	int root_err;
 };

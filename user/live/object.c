@@ -86,12 +86,6 @@ static void fit_programs(struct live *live)
 			bpf_program__set_expected_attach_type(
 				prog, (enum bpf_attach_type)UPROBE_MULTI_ATTACH_TYPE);
 	}
-	bpf_program__set_autoload(skel->progs.sched_waking,
-				  features->preempt_var == PREEMPT_OWN_VAR);
-	bpf_program__set_autoload(skel->progs.sched_waking_pcpu_hot,
-				  features->preempt_var == PREEMPT_PCPU_HOT);
-	bpf_program__set_autoload(skel->progs.sched_waking_by_regs,
-				  features->preempt_var == PREEMPT_UNKNOWN);
 	bpf_program__set_autoload(skel->progs.sample, features->find_vma && features->task_storage);
 	bpf_program__set_autoload(skel->progs.sample_reduced,
 				  !(features->find_vma && features->task_storage));
