@@ -86,9 +86,9 @@ $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(OFFLINE_SRC)
 	$(call say,FUZZ,$@)mkdir -p $(@D) && $(CLANG) $(FUZZ_SAN) $(BASE_CFLAGS) -o $@ $^ \
 		-lelf -lzstd -lz -lpthread
 
-$(BUILD)/tests/programs/%: tests/programs/%.c
+$(BUILD)/tests/programs/%: tests/programs/%.c $(wildcard tests/programs/*.h)
 	$(call say,CC,$<)mkdir -p $(@D) && $(CC) -O2 -g -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE \
-		$(LDFLAGS) -MMD -MP -o $@ $< -lpthread
+		$(LDFLAGS) -o $@ $< -lpthread
 
 $(BUILD)/tests/bpf/%: tests/bpf/%.c $(filter-out $(BUILD)/user/main.o,$(OBJ))
 	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(CFLAGS) $(BASE_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -127,5 +127,5 @@ install: all
 clean:
 	rm -rf build
 
--include $(OBJ:.o=.d) $(BPF_OBJ:.o=.d) $(SAN_OBJ:.o=.d) $(PROGRAMS:%=%.d)
+-include $(OBJ:.o=.d) $(BPF_OBJ:.o=.d) $(SAN_OBJ:.o=.d)
 -include $(UNIT_SRC:%.c=$(BUILD)/san/%.d) $(BUILD)/demo-service.d

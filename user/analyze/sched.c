@@ -8,18 +8,19 @@
 #include <errno.h>
 #include <stdio.h>
 
-#define QUEUE_MIN_NS      (20 * NS_PER_MS)
-#define QUEUE_MIN_SHARE   0.05 /* of the time that tasks ran or waited to run */
-#define QUEUE_CRITICAL    0.30
-#define SATURATED_SHARE   0.90 /* of the thread's life */
-#define SATURATED_MIN_NS  (500 * NS_PER_MS)
-#define PREEMPT_PER_SEC   200.0 /* per second on a CPU */
-#define PREEMPT_MIN_CNT   500
-#define STOLEN_SHARE      0.05 /* of the time that tasks had a CPU */
-#define STOLEN_MIN_NS     (100 * NS_PER_MS)
-#define WAKE_P99_NS       (5 * NS_PER_MS)
-#define WAKE_P99_CRITICAL (50 * NS_PER_MS)
-#define WAKE_MIN_CNT      100
+#define QUEUE_MIN_NS        (20 * NS_PER_MS)
+#define QUEUE_MIN_SHARE     0.05 /* of the time that tasks ran or waited to run */
+#define QUEUE_CRITICAL      0.30
+#define QUEUE_CRITICAL_LOAD 0.10 /* tasks that waited, on average over the recording */
+#define SATURATED_SHARE     0.90 /* of the thread's life */
+#define SATURATED_MIN_NS    (500 * NS_PER_MS)
+#define PREEMPT_PER_SEC     200.0 /* per second on a CPU */
+#define PREEMPT_MIN_CNT     500
+#define STOLEN_SHARE        0.05 /* of the time that tasks had a CPU */
+#define STOLEN_MIN_NS       (100 * NS_PER_MS)
+#define WAKE_P99_NS         (5 * NS_PER_MS)
+#define WAKE_P99_CRITICAL   (50 * NS_PER_MS)
+#define WAKE_MIN_CNT        100
 
 static int find_queue(struct analysis *analysis)
 {
@@ -29,13 +30,14 @@ static int find_queue(struct analysis *analysis)
 	int64_t run = analysis->totals.c[COUNTER_ON_CPU];
 	double share = percent((double)queue, (double)queue + (double)run) / 100;
 	char name[128], text[NS_TEXT_SZ], run_text[NS_TEXT_SZ], top_text[NS_TEXT_SZ];
+	bool is_critical = share >= QUEUE_CRITICAL &&
+			   (double)queue >= QUEUE_CRITICAL_LOAD * (double)recording_ns(model);
 	struct finding *finding;
 
 	if (!top || queue < QUEUE_MIN_NS || share < QUEUE_MIN_SHARE)
 		return 0;
 	finding = finding__new(
-		analysis, "run-queue",
-		share >= QUEUE_CRITICAL ? SEVERITY_CRITICAL : SEVERITY_WARNING,
+		analysis, "run-queue", is_critical ? SEVERITY_CRITICAL : SEVERITY_WARNING,
 		"Tasks waited %s for a free CPU, %.*f%s the %s that they ran, most of all %s (%s)",
 		ns_text(text, queue), queue > run && queue < 10 * run ? 1 : 0,
 		queue > run ? (double)queue / (double)run : percent((double)queue, (double)run),

@@ -252,6 +252,7 @@ void meta__end(struct session *session, const char *reason)
 
 	model->meta.stop_reason = model__intern(model, reason);
 	set_clocks(session);
+	set_target(model, session->processes[0].target); /* it may have exec'ed */
 	set_process_cpu(session);
 	set_probe_hits(model);
 	set_own_cost(session);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -45,14 +46,20 @@ static struct process *find_process(struct session *session, pid_t pid)
 /* Probes of the runtimes that are in there. Not to find any is no failure: there are threads. */
 static void attach_probes(struct session *session, struct process *process)
 {
-	plan__free(process->plan);
-	process->plan = plan__new(process->target);
-	if (!process->plan) {
+	struct plan *plan = plan__new(process->target);
+
+	if (!plan) {
 		log_warn("cannot look for runtimes in process %d: %s", process->target->pid,
 			 strerror(errno));
 		return;
 	}
-	live__attach_plan(session->live, process->plan);
+	/* a command's probes are there before it execs */
+	if (!plan__same(process->plan, plan)) {
+		live__drop_plan(session->live, process->target->pid);
+		live__attach_plan(session->live, plan);
+	}
+	plan__free(process->plan);
+	process->plan = plan;
 }
 
 static int add_process(struct session *session, pid_t pid, enum target_error *error)
@@ -132,6 +139,26 @@ static int start_command(struct session *session)
 	return 0;
 }
 
+/* The file that execvp() will find, if it is one. */
+static bool find_command(const char *name, char *path, size_t sz)
+{
+	const char *dirs = getenv("PATH");
+
+	if (strchr(name, '/')) {
+		snprintf(path, sz, "%s", name);
+		return !access(path, X_OK);
+	}
+	while (dirs && *dirs) {
+		size_t len = strcspn(dirs, ":");
+
+		snprintf(path, sz, "%.*s/%s", (int)len, dirs, name);
+		if (!access(path, X_OK))
+			return true;
+		dirs += len + (dirs[len] == ':');
+	}
+	return false;
+}
+
 /* Lets the command exec. 0 or an exit code after a message. */
 static int open_gate(struct session *session)
 {
@@ -166,6 +193,7 @@ static int check_pid_namespace(void)
 static int find_targets(struct session *session)
 {
 	enum target_error error = TARGET_OK;
+	char path[PATH_MAX];
 	pid_t *pids;
 	int cnt, ret = 0;
 
@@ -173,6 +201,8 @@ static int find_targets(struct session *session)
 		ret = start_command(session);
 		if (!ret && add_process(session, session->child, &error))
 			ret = refuse_pid(session->child, error);
+		if (!ret && find_command(session->options->command[0], path, sizeof(path)))
+			target__expect_exec(session->processes[0].target, path);
 		return ret;
 	}
 	cnt = session__find(session->options, &pids);
@@ -342,7 +372,6 @@ static void on_exec(struct session *session, const struct event *event)
 
 	if (!process || target__refresh(process->target))
 		return;
-	live__drop_plan(session->live, event->tgid);
 	attach_late(session, process, event->ns);
 	meta__runtimes(session, process->target);
 }

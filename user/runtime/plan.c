@@ -85,6 +85,20 @@ void plan__read_str(const struct plan *plan, const struct target *target, uint64
 	}
 }
 
+bool plan__same(const struct plan *a, const struct plan *b)
+{
+	if (!a || !b || a->probe_cnt != b->probe_cnt)
+		return false;
+	for (size_t i = 0; i < a->probe_cnt; i++) {
+		const struct probe *one = &a->probes[i], *other = &b->probes[i];
+
+		if (strcmp(one->prog, other->prog) || one->file_off != other->file_off ||
+		    one->file->inode != other->file->inode)
+			return false;
+	}
+	return true;
+}
+
 void plan__free(struct plan *plan)
 {
 	if (!plan)

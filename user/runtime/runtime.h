@@ -70,6 +70,8 @@ const char *confidence_name(enum confidence confidence);
 
 /* The plans of all adapters that found their runtime; NULL and errno. */
 struct plan *plan__new(const struct target *target);
+/* Do both probe the same places of the same files? */
+bool plan__same(const struct plan *a, const struct plan *b);
 void plan__free(struct plan *plan);
 /* A printable string at an address of the target: from its memory, or, when that is gone, from the
  * file that the plan keeps open, which has it if it is a constant. "" when neither can be read. */

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -251,6 +252,29 @@ struct target *target__open(pid_t pid, enum target_error *error)
 		return NULL;
 	}
 	return target;
+}
+
+int target__expect_exec(struct target *target, const char *path)
+{
+	struct target_map *map;
+	struct stat st;
+
+	if (stat(path, &st))
+		return -errno;
+	map = calloc(1, sizeof(*map));
+	if (!map)
+		return -ENOMEM;
+	map->path = realpath(path, NULL);
+	map->end = (uint64_t)st.st_size;
+	map->dev = st.st_dev;
+	map->inode = st.st_ino;
+	map->executable = true;
+	map->first = true;
+	target_maps__free(target->maps, target->map_cnt);
+	target->maps = map;
+	target->map_cnt = 1;
+	target->map_cap = 1;
+	return map->path ? 0 : -ENOMEM;
 }
 
 bool target__alive(const struct target *target)

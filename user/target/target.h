@@ -51,6 +51,9 @@ enum target_error {
 struct target *target__open(pid_t pid, enum target_error *error);
 /* Reads exe, comm, maps again (after an exec or a dlopen). 0 or -errno. */
 int target__refresh(struct target *target);
+/* A child that is about to exec `path`: takes that file for its only mapping, so that probes can be
+ * planned before it runs. 0 or -errno. */
+int target__expect_exec(struct target *target, const char *path);
 bool target__alive(const struct target *target);
 void target__free(struct target *target);
 const char *target_error_text(enum target_error error);
