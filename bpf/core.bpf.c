@@ -67,11 +67,10 @@ struct {
 	__type(value, struct wire_edge);
 } edges SEC(".maps");
 
-/* Hardware counters: one array of per-CPU events for each. */
+/* Hardware counters: one array of per-CPU events for each; without a size it gets that of the CPUs. */
 #define HW_MAP(name)                                                                               \
 	struct {                                                                                   \
 		__uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);                                       \
-		__uint(max_entries, 1);                                                            \
 		__uint(key_size, sizeof(u32));                                                     \
 		__uint(value_size, sizeof(u32));                                                   \
 	} name SEC(".maps")
