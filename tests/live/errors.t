@@ -92,6 +92,15 @@ for capability in CAP_BPF CAP_PERFMON CAP_SYS_PTRACE CAP_CHECKPOINT_RESTORE CAP_
 	like "$(cat "$work/user.err")" "$capability" "not root: names $capability"
 done
 is "$(grep -c . "$work/user.err")" 1 "not root: in one line" || diag "$(cat "$work/user.err")"
+
+# with these capabilities and no other it works
+caps=+bpf,+perfmon,+sys_ptrace,+checkpoint_restore,+dac_read_search
+chown 65534 "$open"
+setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps "$caps" --ambient-caps "$caps" \
+	--bounding-set "$caps" "$open/asyncscope-bpf" -p "$target" -d 0.5 -o "$open/x.ndjson" \
+	>"$work/user.out" 2>"$work/user.err"
+is $? 0 "the five capabilities suffice" || diag "$(cat "$work/user.err")"
+like "$(cat "$open/x.ndjson")" '"record": *"task"' "the five capabilities suffice: tasks are recorded"
 rm -rf "$open"
 
 # two tracers on one target

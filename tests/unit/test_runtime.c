@@ -70,8 +70,8 @@ static void test_registry(void)
 		const struct runtime_adapter *adapter = runtime_adapters[i];
 
 		complete &= runtime_adapter__find(adapter->id) == adapter && adapter->name &&
-			    adapter->doc && adapter->detect && adapter->type_name &&
-			    adapter->native_name;
+			    adapter->doc && adapter->detect && adapter->native_name &&
+			    (adapter->type_name || adapter->id == RUNTIME_THREAD);
 	}
 	ok(complete && runtime_adapter_cnt == RUNTIME_CNT, "an adapter for each runtime");
 	ok(!runtime_adapter__find(RUNTIME_CNT), "none for another");

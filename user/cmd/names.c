@@ -69,7 +69,7 @@ uint64_t names__class_of(void *ctx, const struct wire_spawn *spawn, uint32_t tgi
 	else
 		type_name(ctx, spawn, tgid, name, sz);
 	if (!name[0])
-		snprintf(name, sz, "(%s task of unknown kind)", runtime_name(spawn->runtime));
+		snprintf(name, sz, "%s", runtime_name(spawn->runtime));
 	return hash64(hash_bytes(spawn->runtime, name, strlen(name)) ^ spawn->site);
 }
 
