@@ -90,8 +90,7 @@ $(BUILD)/tests/programs/%: tests/programs/%.c $(wildcard tests/programs/*.h)
 	$(call say,CC,$<)mkdir -p $(@D) && $(CC) -O2 -g -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE \
 		$(LDFLAGS) -o $@ $< -lpthread
 
-$(BUILD)/tests/bpf/%: tests/bpf/%.c $(filter-out $(BUILD)/user/main.o,$(OBJ))
-	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(CFLAGS) $(BASE_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+include tests/bpf/Makefile.inc
 
 # The demo service is the only program here that needs libuv.
 $(BUILD)/demo-service: tools/demo-service.c

@@ -120,8 +120,10 @@ static __always_inline void pop(struct here *here, u32 flags)
 		return;
 	*(volatile u32 *)&thread->depth = idx - 1;
 	barrier();
-	if (flags & SLICE_FORCED)
+	if (flags & SLICE_FORCED) {
 		count_loss(LOSS_FRAME_FORCED);
+		thread->deeper = 0; /* what was too deep was further up still */
+	}
 	emit_final(thread, here->task, idx, &flush);
 }
 

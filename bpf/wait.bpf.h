@@ -179,6 +179,24 @@ static __always_inline bool is_rwlock(const u32 *words, int off)
 	return readers && readers >> 3 <= TID_MAX;
 }
 
+/* glibc's pthread_rwlock_t that prefers writers: a reader behind a waiting writer waits on the word of
+ * the readers itself. Its low bits: write phase (not yet), a writer has locked, readers wait. */
+static __always_inline bool is_rwlock_queue(const u32 *words, u32 val)
+{
+	u32 phase = WORD(words, 8), writers = WORD(words, 12);
+
+	return (val & 7) == 6 && val >> 3 && val >> 3 <= TID_MAX && val == WORD(words, 0) &&
+	       phase <= 3 && writers && writers <= 3 && !WORD(words, 24);
+}
+
+/* glibc's pthread_barrier_t, around the round that is waited for: arrived -4, threads +4, shared +8. */
+static __always_inline bool is_barrier(const u32 *words)
+{
+	u32 arrived = WORD(words, -4) - WORD(words, 0), cnt = WORD(words, 4);
+
+	return arrived && arrived <= cnt && cnt <= TID_MAX && !(WORD(words, 8) & ~FUTEX_PRIVATE);
+}
+
 /* glibc's pthread_cond_t: signals at +40 and +44, references to the groups at +16 and +20, waiter
  * count << 3 at +36. */
 static __always_inline bool is_condition(const u32 *words, int off)
@@ -210,25 +228,28 @@ static __always_inline u32 cause_of_futex(u64 addr, u32 op, u32 val, struct task
 		return CAUSE_OTHER;
 	if (cmd == FUTEX_WAIT_BITSET && val == (u32)-1)
 		return CAUSE_IDLE; /* Rust's thread::park */
-	/* a wait for a thread's end is on its tid, which the kernel clears: never private */
-	if (!(op & FUTEX_PRIVATE) && val > 2 && val <= TID_MAX)
-		return CAUSE_IDLE;
-	/* glibc's internal locks (malloc arenas, stdio) are a bare word: 2 = locked, with waiters */
-	if (cmd == FUTEX_WAIT && val == 2 && op & FUTEX_PRIVATE)
-		return CAUSE_LOCK;
 	if (read_user(words, sizeof(words), addr - FUTEX_BACK, task, memory)) {
 		/* a neighbour page may be missing; the words from the futex on are enough for most */
 		__builtin_memset(words, 0, sizeof(words));
-		if (read_user(&words[FUTEX_BACK / 4], FUTEX_AHEAD / 2, addr, task, memory))
-			return CAUSE_OTHER;
+		read_user(&words[FUTEX_BACK / 4], FUTEX_AHEAD / 2, addr, task, memory);
 	}
+	if (cmd == FUTEX_WAIT && is_barrier(words))
+		return CAUSE_OTHER;
 	if (val == 2 && is_mutex(words))
 		return CAUSE_LOCK;
 	if ((val == 2 || val == 3) && (is_rwlock(words, 8) || is_rwlock(words, 12)))
 		return CAUSE_LOCK;
+	if (is_rwlock_queue(words, val))
+		return CAUSE_LOCK;
+	/* glibc's internal locks (malloc arenas, stdio) are a bare word: 2 = locked, with waiters */
+	if (cmd == FUTEX_WAIT && val == 2 && op & FUTEX_PRIVATE)
+		return CAUSE_LOCK;
 	if (val & RUST_LOCK_WAITERS && val & RUST_LOCK_COUNT && val == WORD(words, 0))
 		return CAUSE_LOCK;
-	if (is_condition(words, 40) || is_condition(words, 44))
+	/* a wait for a thread's end is on its tid, which the kernel clears: never private */
+	if (!(op & FUTEX_PRIVATE) && val > 2 && val <= TID_MAX)
+		return CAUSE_IDLE;
+	if (!val && (is_condition(words, 40) || is_condition(words, 44)))
 		return CAUSE_IDLE;
 	return CAUSE_OTHER;
 }
@@ -260,7 +281,7 @@ static __noinline u32 cause_of_wait(struct task_struct *task, enum user_memory m
 	bpf_probe_read_kernel(&arg1, sizeof(arg1), &saved->si);
 	switch (rule) {
 	case WAIT_BY_FD:
-		return cause_of_fd(task, arg0);
+		return cause_of_fd(task, (u32)arg0); /* an int: the upper half is anything */
 	case WAIT_BY_FUTEX:
 		bpf_probe_read_kernel(&arg2, sizeof(arg2), &saved->dx);
 		return cause_of_futex(arg0, arg1, arg2, task, memory);

@@ -122,7 +122,8 @@ static void set_caps(struct session *session)
 			: "sched_switch, cause from the system call; locks of threads that slept "
 			  "at attach are not told");
 	model__cap_set(model, CAP_FAULTS, "the kernel's own counters per thread");
-	model__cap_set(model, CAP_WAKES, "sched_waking; wakes by interrupts told by the saved registers");
+	model__cap_set(model, CAP_WAKES,
+		       "sched_waking; wakes by interrupts told by the saved registers");
 	for (int i = 0; i < HW_CNT; i++) {
 		if (live__hw(session->live, i))
 			model__cap_set(model, hw_caps[i],

@@ -168,7 +168,8 @@ static int record(struct session *session, struct outputs *outputs)
 	ret = session__start(session);
 	if (ret)
 		return ret;
-	outputs__checkpoint(outputs, session->model); /* so that a file tells of itself from now on */
+	outputs__checkpoint(outputs,
+			    session->model); /* so that a file tells of itself from now on */
 	err = run(session, outputs, &reason);
 	if (err) {
 		log_err("recording ends early: %s", strerror(-err));
