@@ -22,6 +22,9 @@ def compare_tasks(truths, tasks, recording):
     seen = Worst("tasks are seen from the start unless they were there before")
     kind = Worst("the class of a task is its kind")
     classes = {record["class_id"]: record["name"] for record in recording.of("class")}
+    # A frame's CPU time is told by the clock, and put right at the next switch: what interrupts and
+    # the hypervisor took meanwhile may be on the wrong frame.
+    stolen = sum(max(0, time_of(task, "stolen") or 0) for task in recording.tasks)
     for truth in truths:
         task, name = tasks[str(truth["task"])], f"{truth['task']} ({truth['kind']})"
         floor = 1 * MS + 200 * US * truth["enters"]
@@ -29,7 +32,7 @@ def compare_tasks(truths, tasks, recording):
         wall.add(name, time_of(task, "wall"), truth["wall_ns"], 0.03, floor)
         total.add(name, get(task, "runs.total_ns"), time_of(task, "wall"), 0.001, 1000)
         inner.add(name, time_of(task, "self"), truth["self_ns"], 0.03, floor)
-        cpu.add(name, time_of(task, "on_cpu"), truth["cpu_ns"], 0.03, floor)
+        cpu.add(name, time_of(task, "on_cpu"), truth["cpu_ns"], 0.03, floor + stolen)
         for field, key in (("received", "wakes_received"), ("by_self", "wakes_self"),
                            ("sent", "wakes_sent")):
             wakes.add(f"{name} {field}", get(task, f"wakes.{field}"), truth[key], 0, 0)

@@ -145,7 +145,7 @@ static void sample_task(struct model *model, size_t i, uint64_t *seed)
 	task->state = task->end_ns == NO_TIME ? STATE_WAITING : STATE_COMPLETED;
 	task->flags = thread ? 0 : TASK_SEEN_FROM_START;
 	task->binding = thread ? BINDING_KERNEL : BINDING_SYMBOL;
-	snprintf(text, sizeof(text), i < HOSTILE_CNT ? "%s" : "%s #%zu", name, i);
+	snprintf(text, sizeof(text), thread && i >= HOSTILE_CNT ? "%s #%zu" : "%s", name, i);
 	task->name = model__intern(model, text);
 	snprintf(text, sizeof(text), "%s%s", thread ? "thread " : "", name);
 	task->class_idx =
@@ -214,7 +214,7 @@ static int sample_truth(const struct model *model, FILE *out)
 	json__arr_begin(&json);
 	for (size_t i = 0; i < model->task_cnt; i++) {
 		const struct task *task = &model->tasks[i];
-		char id[32];
+		char id[32], name[256];
 
 		run += task->c[COUNTER_ON_CPU];
 		if (i >= 1000 && i % 997)
@@ -223,7 +223,7 @@ static int sample_truth(const struct model *model, FILE *out)
 			 (unsigned int)task->id);
 		json__obj_begin(&json);
 		json__kv_str(&json, "id", id);
-		json__kv_str(&json, "name", model__str(model, task->name));
+		json__kv_str(&json, "name", model__task_name(model, task, name, sizeof(name)));
 		json__kv_str(&json, "class",
 			     model__str(model, model->classes[task->class_idx].name));
 		json__kv_i64(&json, "run", task->c[COUNTER_ON_CPU]);
