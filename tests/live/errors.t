@@ -81,6 +81,17 @@ else
 	skip "full disk" "cannot mount a tmpfs"
 fi
 
+# a kernel without type information
+if unshare -m sh -c 'mount -t tmpfs none /sys/kernel/btf' 2>/dev/null; then
+	err=$(unshare -m sh -c 'mount -t tmpfs none /sys/kernel/btf; exec "$0" -p "$1" -d 1' "$TRACER" \
+		"$target" 2>&1 >/dev/null)
+	is $? 3 "no BTF: exit 3"
+	like "$err" 'CONFIG_DEBUG_INFO_BTF' "no BTF: names the remedy"
+	is "$(grep -c . <<<"$err")" 1 "no BTF: in one line" || diag "$err"
+else
+	skip "no BTF" "cannot hide /sys/kernel/btf in a mount namespace"
+fi
+
 # not root: the program must be where nobody can run it
 open=$(mktemp -d /tmp/asyncscope.XXXXXX)
 cp "$TRACER" "$open/asyncscope-bpf"

@@ -47,6 +47,31 @@ for by in "-p ${pids[1]},${pids[2]}" "-n spin-by-name"; do
 			"$by: process $i has its tasks"
 	done
 done
+
+# a cgroup: by its path below the mount, by a part of its name; who joins later is recorded too
+mount=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/self/mounts)
+group=$mount/asyncscope-test-$$
+if [ -n "$mount" ] && mkdir "$group" 2>/dev/null; then
+	echo "${pids[1]}" >"$group/cgroup.procs"
+	(sleep 1 && echo "${pids[2]}" >"$group/cgroup.procs") &
+	run_tracer 30 -c "${group##*/}" -d 4 -o "$work/group.ndjson"
+	is "$status" 0 "-c: exit 0" || diag "$err"
+	for i in 1 2; do
+		like "$(grep '"runtime": *"thread"' "$work/group.ndjson")" "\"pid\": *${pids[i]}\b" \
+			"-c: process $i is recorded"
+		echo "${pids[i]}" >"$mount/cgroup.procs"
+	done
+	rmdir "$group"
+else
+	skip "-c" "no writable cgroup2"
+fi
+run_tracer 30 -c no-such-group-here -d 1
+is "$status" 4 "-c of none: exit 4"
+run_tracer 30 -p "${pids[1]}" -d 1 --hw sw -o "$work/hw.ndjson"
+like "$(grep '"record": *"task"' "$work/hw.ndjson")" '"cpu_cycles": *[1-9]' "--hw sw: counters count"
+run_tracer 30 -p "${pids[1]}" -d 1 --hw off -o "$work/hw.ndjson"
+like "$(grep '"record": *"task"' "$work/hw.ndjson")" '"cpu_metrics.cpu_cycles": *"switched off' \
+	"--hw off: null with the reason"
 run_tracer 30 -n no-such-name-here -d 1
 is "$status" 4 "-n of nobody: exit 4"
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/log.h"
 #include "cmd/cmd.h"
@@ -259,6 +260,7 @@ int record_options__parse(struct record_options *options, int argc, char **argv)
 	int opt, ret, ways;
 
 	memset(options, 0, sizeof(*options));
+	options->niceness = getpriority(PRIO_PROCESS, 0);
 	options->ring_sz = DEFAULT_RING;
 	options->max_memory = DEFAULT_MAX_MEMORY;
 	/* "+": what follows -- or the first other word is the command's */

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,6 +16,7 @@
 #include "cmd/output.h"
 #include "cmd/session.h"
 
+#define TRACER_NICE      -10
 #define DRAIN_MAX        50000
 #define CARE_NS          100000000ULL
 #define RESCAN_NS        1000000000ULL
@@ -199,6 +200,8 @@ int cmd_record(int argc, char **argv)
 	if (ret >= 0)
 		goto cleanup;
 	catch_signals();
+	/* On a host that is out of CPU, attaching would take as long as the trouble does. */
+	setpriority(PRIO_PROCESS, 0, TRACER_NICE);
 	ret = session__open(&session, &options);
 	if (!ret)
 		ret = outputs__check(&outputs, &options);

@@ -97,13 +97,14 @@ static int refuse_pid(pid_t pid, enum target_error error)
 }
 
 /* In the child: waits at the gate, execs, and tells by the pipe when that fails. */
-static void run_command(char *const *command, int gate, int failure)
+static void run_command(char *const *command, int niceness, int gate, int failure)
 {
 	char byte;
 	int err;
 
 	signal(SIGPIPE, SIG_DFL);
 	signal(SIGXFSZ, SIG_DFL);
+	setpriority(PRIO_PROCESS, 0, niceness);
 	if (read(gate, &byte, 1) < 0)
 		_exit(126);
 	execvp(command[0], command);
@@ -130,7 +131,7 @@ static int start_command(struct session *session)
 	}
 	if (!session->child) {
 		close(gate[1]);
-		run_command(command, gate[0], failure[1]);
+		run_command(command, session->options->niceness, gate[0], failure[1]);
 	}
 	close(gate[0]);
 	close(failure[1]);

@@ -15,9 +15,23 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
+#include "base/log.h"
 #include "live/caps.h"
 #include "live/perf.h"
 #include "live/uprobe.h"
+
+/* libbpf's own words, for -vv only: whoever knows the remedy prints. */
+static int print_libbpf(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	char line[4096];
+
+	(void)level;
+	if (log_level < LOG_DEBUG)
+		return 0;
+	vsnprintf(line, sizeof(line), fmt, args);
+	log_verbose("%s", line);
+	return 0;
+}
 
 static bool has_helper(enum bpf_prog_type type, enum bpf_func_id helper)
 {
@@ -128,6 +142,7 @@ void features__probe(struct features *features)
 {
 	struct btf *btf;
 
+	libbpf_set_print(print_libbpf);
 	memset(features, 0, sizeof(*features));
 	for (unsigned int i = 0; i < HW_CNT; i++)
 		features->hw_err[i] = perf__hw_error(i);

@@ -21,18 +21,6 @@
 #define VERIFIER_STATS   4 /* how much it had to look at */
 #define LIVE_TASKS_SMALL 65536 /* where hash tables are preallocated */
 
-static int print_libbpf(enum libbpf_print_level level, const char *fmt, va_list args)
-{
-	char line[4096];
-
-	(void)level;
-	if (log_level < LOG_DEBUG)
-		return 0;
-	vsnprintf(line, sizeof(line), fmt, args);
-	log_verbose("%s", line);
-	return 0;
-}
-
 static void configure(struct live *live)
 {
 	const struct features *features = live->features;
@@ -98,7 +86,6 @@ int object__load(struct live *live)
 {
 	int err;
 
-	libbpf_set_print(print_libbpf);
 	live->skel = asyncscope__open();
 	if (!live->skel) {
 		log_err("cannot open the BPF object: %s", strerror(errno));
