@@ -18,8 +18,10 @@ static void print_text(const struct check_row *rows, size_t cnt)
 		       : rows[i].better ? "ok"
 					: "best",
 		       rows[i].capability, rows[i].rung ? rows[i].rung : "not available");
-		if (rows[i].better)
+		if (rows[i].rung && rows[i].better)
 			printf("     %-44s for %s: %s\n", "", rows[i].better, rows[i].remedy);
+		else if (rows[i].better)
+			printf("     %-44s to have it: %s\n", "", rows[i].remedy);
 	}
 }
 
