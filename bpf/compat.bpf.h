@@ -38,6 +38,13 @@ static __always_inline u64 task_run_delay(struct task_struct *task)
 	return BPF_CORE_READ(task, sched_info.run_delay);
 }
 
+/* An int until 6.18 at least; in 7.2 a byte with other bytes behind it (its BTF), so it is read by the
+ * size that this kernel gives it. */
+static __always_inline bool task_on_cpu(struct task_struct *task)
+{
+	return BPF_CORE_READ_BITFIELD_PROBED(task, on_cpu) != 0;
+}
+
 /* Came the task into the kernel by a 32-bit system call? Its number means another call then. */
 #define TS_COMPAT 2
 static __always_inline bool in_32bit_syscall(struct task_struct *task)

@@ -29,7 +29,7 @@ static __always_inline void seed(struct task_struct *task, enum user_memory memo
 	state = thread_new(task, now, SCRATCH_SEED);
 	if (!state)
 		return;
-	state->running = BPF_CORE_READ(task, on_cpu) != 0;
+	state->running = task_on_cpu(task);
 	state->out_cause = task_is ? cause : CAUSE_RUNQUEUE;
 	if (thread_publish(task, state))
 		emit_spawn(state, task, 0, BPF_CORE_READ(task, start_time), SPAWN_EXISTED);
