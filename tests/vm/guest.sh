@@ -1,17 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What runs in each guest of the kernel matrix: the steps below, as TAP. Started by matrix.t, in a
-# guest that has busybox, the static program in /usr/sbin, the truth programs in /programs, and this
-# file. What a step leaves in /out is looked at by matrix.t on the host.
+# guest that has busybox, the static program in /usr/sbin, the truth programs in /programs, what
+# matrix.t built in /tools, and this file. What a step leaves in /out is looked at by matrix.t on the
+# host.
 #
-# guest.sh LABEL VERSION
+# guest.sh LABEL VERSION [FULL]
 #
 # shellcheck disable=SC3043,SC2317 # busybox has local; the steps are called by name
 #
 # A new step is a function step_NAME and a row in STEPS. It prints its results by ok, is, like and
 # skip; a skip names the missing feature, and a step must not be skipped on every kernel.
 
-LABEL=$1 VERSION=$2
+LABEL=$1 VERSION=$2 FULL=${3:-}
 PROGRAM=asyncscope-bpf
 
 STEPS='
@@ -20,6 +21,13 @@ mounts
 version
 truth
 check
+threads
+asleep
+marks
+arm
+load
+hw
+kill
 '
 
 tests=0 failed=0 step=
@@ -103,8 +111,13 @@ step_check() {
 	ok $? "says something" "$(cat /out/check.err)"
 }
 
+# shellcheck source=tests/vm/guest_live.sh
+. /guest_live.sh
+
 for step in $STEPS; do
+	started=$(cut -d . -f 1 /proc/uptime)
 	step_"$step"
+	echo "# $step: $(($(cut -d . -f 1 /proc/uptime) - started)) s"
 done
 echo "1..$tests"
 exit $failed

@@ -5,6 +5,7 @@
 #
 # tests/vm/matrix.t [LABEL...]     all kernels by default
 # STATIC_BUILD=DIR takes a static build from there and builds nothing.
+# FULL=1 runs every scenario by every rung, and measures every rung. KEEP=1 keeps what guests left.
 set -euo pipefail
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -14,13 +15,14 @@ ROOT=$(cd "$HERE/../.." && pwd)
 
 BUILD=${BUILD:-$ROOT/build}
 STATIC=${STATIC_BUILD:-$BUILD/static}
-GUESTS=2 GUEST_SECONDS=180
+GUESTS=2 GUEST_SECONDS=240
+[ -z "${FULL:-}" ] || GUEST_SECONDS=600
 LABELS=("$@")
 [ $# -gt 0 ] || LABELS=("${KERNEL_LABELS[@]}")
 
 TESTS=0 FAILED=0
 WORK=$(mktemp -d)
-trap 'rm -rf "$WORK"' EXIT
+trap '[ -n "${KEEP:-}" ] || rm -rf "$WORK"' EXIT
 
 # result OK NAME : one numbered TAP line; OK is 0 when it holds.
 result() {
@@ -63,6 +65,21 @@ has_static() {
 	ls "$STATIC/asyncscope-bpf" "$STATIC/tests/programs/"
 }
 
+# The programs of the guests' own, and the addresses of the functions of spin that are probed.
+# shellcheck disable=SC2317 # called by needed
+build_tools() {
+	local flags=(-O2 -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -static)
+	local libs=(-lbpf -lelf -lzstd -lz -lpthread) objects
+	mkdir -p "$WORK/tools"
+	mapfile -t objects < <(find "$STATIC/user" -name '*.o' ! -path '*/user/main.o')
+	gcc "${flags[@]}" -I"$ROOT/user" -I"$ROOT/bpf" -I"$STATIC/gen" -o "$WORK/tools/arm_100" \
+		"$HERE/arm_100.c" "${objects[@]}" "${libs[@]}" || return
+	gcc "${flags[@]}" -o "$WORK/tools/left_behind" "$HERE/left_behind.c" "${libs[@]}" || return
+	nm "$STATIC/tests/programs/spin" | awk '$3 ~ /^asyncscope_/ { print $1 }' \
+		>"$WORK/tools/spin.addresses"
+	[ -s "$WORK/tools/spin.addresses" ]
+}
+
 version() {
 	sed -n 's/^## \([0-9][^ ]*\).*/\1/p' "$ROOT/CHANGELOG.md" | head -n 1
 }
@@ -73,8 +90,9 @@ run_guest() {
 	"$ROOT/tools/vm" --timeout $GUEST_SECONDS --out "$dir/out" --console "$dir/console" \
 		--file "$STATIC/asyncscope-bpf:/usr/sbin/asyncscope-bpf" \
 		--file "$STATIC/tests/programs:/programs" \
-		--file "$HERE/guest.sh:/guest.sh" \
-		"$label" -- sh /guest.sh "$label" "$(version)" \
+		--file "$WORK/tools:/tools" \
+		--file "$HERE/guest.sh:/guest.sh" --file "$HERE/guest_live.sh:/guest_live.sh" \
+		"$label" -- sh /guest.sh "$label" "$(version)" "${FULL:-}" \
 		>"$dir/tap" 2>"$dir/errors" || code=$?
 	echo $code >"$dir/code"
 	echo $((SECONDS - started)) >"$dir/seconds"
@@ -115,6 +133,7 @@ report_guest() {
 	[ $good = 0 ] || sed 's/^/# /' "$dir/errors"
 	if [ -e "$dir/out/check.json" ]; then
 		merge "$label" < <(python3 "$HERE/check_json.py" "$label" "$dir/out/check.json")
+		merge "$label" < <(python3 "$HERE/live.py" "$label" "$dir/out" "$STATIC/asyncscope-bpf")
 	fi
 	echo "# $label: $(cat "$dir/seconds") s"
 }
@@ -139,6 +158,7 @@ main() {
 	else
 		needed "make STATIC=1" build_static
 	fi
+	needed "what the guests need besides" build_tools
 	needed "the kernels ${LABELS[*]} are there" "$ROOT/tools/kernels" "${LABELS[@]}"
 	for label in "${LABELS[@]}"; do
 		while [ "$(jobs -rp | wc -l)" -ge $GUESTS ]; do
