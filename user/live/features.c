@@ -106,6 +106,50 @@ static bool probe_tp_btf(const struct btf *btf)
 	return true;
 }
 
+#define STATE_SZ 6144 /* about a thread's state */
+
+/* Types for a map from int to STATE_SZ bytes: task storage wants them. */
+static struct btf *storage_types(int *key, int *val)
+{
+	struct btf *btf = btf__new_empty();
+
+	if (libbpf_get_error(btf))
+		return NULL;
+	*key = btf__add_int(btf, "int", sizeof(int), BTF_INT_SIGNED);
+	*val = btf__add_array(btf, *key, *key, STATE_SZ / sizeof(int));
+	if (*key > 0 && *val > 0 && !btf__load_into_kernel(btf))
+		return btf;
+	btf__free(btf);
+	return NULL;
+}
+
+/* Kernels since 6.19 have the map but cannot fill it on a CPU without cmpxchg16b (some virtual ones):
+ * so store something. */
+static bool storage_works(void)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_NO_PREALLOC);
+	int key = 0, val = 0, map = -1, pidfd = syscall(SYS_pidfd_open, getpid(), 0);
+	struct btf *btf = storage_types(&key, &val);
+	static char state[STATE_SZ];
+	bool works = false;
+
+	if (btf) {
+		opts.btf_fd = btf__fd(btf);
+		opts.btf_key_type_id = key;
+		opts.btf_value_type_id = val;
+		map = bpf_map_create(BPF_MAP_TYPE_TASK_STORAGE, "probe", sizeof(int), STATE_SZ, 0,
+				     &opts);
+	}
+	if (map >= 0 && pidfd >= 0)
+		works = !bpf_map_update_elem(map, &pidfd, state, BPF_ANY);
+	if (map >= 0)
+		close(map);
+	if (pidfd >= 0)
+		close(pidfd);
+	btf__free(btf);
+	return works;
+}
+
 static bool readable(const char *path)
 {
 	return eaccess(path, R_OK) == 0; /* by capabilities, not by who started us */
@@ -151,7 +195,7 @@ void features__probe(struct features *features)
 	if (!features->root)
 		return;
 	features->ring = libbpf_probe_bpf_map_type(BPF_MAP_TYPE_RINGBUF, NULL) == 1;
-	features->task_storage = libbpf_probe_bpf_map_type(BPF_MAP_TYPE_TASK_STORAGE, NULL) == 1 &&
+	features->task_storage = storage_works() &&
 				 has_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_task_storage_get) &&
 				 has_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_get_current_task_btf);
 	features->task_pt_regs = has_helper(BPF_PROG_TYPE_PERF_EVENT, BPF_FUNC_task_pt_regs);
@@ -234,7 +278,8 @@ size_t features__rows(const struct features *f, struct check_row *rows, size_t r
 		row("event transport", f->ring, "BPF ring buffer", NULL, "kernel 5.8 or later"),
 		row("scheduler events", f->tp_btf, "tp_btf", NULL, "kernel 5.5 or later with BTF"),
 		row("thread state", f->task_storage, "task storage",
-		    f->root ? "table by tid" : NULL, "kernel 5.11 or later"),
+		    f->root ? "table by tid" : NULL,
+		    "kernel 5.11 or later; since 6.19 also a CPU with cmpxchg16b"),
 		row("state of a thread that leaves the CPU", f->switch_state,
 		    "argument of sched_switch", f->btf ? "read from the task" : NULL,
 		    "kernel 5.18 or later"),
