@@ -154,7 +154,8 @@ enum scratch_slot { SCRATCH_FORK, SCRATCH_SEED, SCRATCH_CNT };
 
 static __always_inline struct task_struct *current_task(void)
 {
-	if (cfg.has_task_storage)
+	/* what is newer than the typed pointer needs it */
+	if (cfg.has_task_storage || cfg.has_task_pt_regs)
 		return bpf_get_current_task_btf();
 	return (struct task_struct *)bpf_get_current_task();
 }

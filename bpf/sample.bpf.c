@@ -58,7 +58,7 @@ int sample(struct bpf_perf_event_data *ctx)
 SEC("?perf_event")
 int sample_reduced(struct bpf_perf_event_data *ctx)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct task_struct *task = current_task();
 	struct thread_state *thread = sampled_thread(task);
 
 	if (thread)
