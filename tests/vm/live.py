@@ -8,8 +8,8 @@ TAP result lines without numbers.
 Tolerances: the relative ones are those of tests/live. What those add for the moments that a program
 needs between its clock and the event is FLOOR times as much here: an emulated CPU takes some ten
 times as long for a context switch or a trap. And the emulator itself may be off its CPU between a
-program's or the kernel's clock and the probe behind it, for GAP_NS: so one task of a recording may
-be off by that, but not the same one in two recordings.
+program's or the kernel's clock and the probe behind it, for GAP_NS: so one task of a recording, and
+the one that got what it lacks, may be off by that, but not the same one in two recordings.
 """
 import contextlib
 import io
@@ -54,7 +54,7 @@ class Patience:
         truth.Worst.add = lambda *args: self.add(*args)
         truth.Recording.losses = lambda recording: self.losses(recording)
         self.gap_may_be = False
-        self.gap_in = None # the task of this recording that is off by a gap
+        self.gap_in = set() # the tasks of this recording that are off by a gap
         self.gaps = [] # scenario and task
 
     def add(self, worst, name, got, want, relative, floor):
@@ -64,9 +64,10 @@ class Patience:
             return
         floor *= FLOORS.get(worst.description, FLOOR)
         allowed = max(relative * abs(want), floor)
-        if self.gap_may_be and got is not None and self.gap_in in (None, name) and (
+        if self.gap_may_be and got is not None and len(self.gap_in | {name}) <= 2 and (
                 allowed < abs(got - want) <= allowed + GAP_NS):
-            self.gap_in, floor = name, allowed + GAP_NS
+            self.gap_in.add(name)
+            floor = allowed + GAP_NS
         self.strict_add(worst, name, got, want, relative, floor)
 
     def losses(self, recording):
@@ -79,10 +80,9 @@ class Patience:
 
     def with_gap(self, scenario, script, *args):
         self.gap_may_be = self.label not in REDUCED or scenario != "missing-leave"
-        self.gap_in = None
+        self.gap_in = set()
         results = run_script(script, *args)
-        if self.gap_in is not None:
-            self.gaps.append((scenario, self.gap_in))
+        self.gaps += [(scenario, name) for name in sorted(self.gap_in)]
         self.gap_may_be = False
         return results
 
