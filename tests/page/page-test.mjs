@@ -161,7 +161,9 @@ async function testKeyboard(page) {
 	ok((await page.textContent("#detail-head")).startsWith(name), "j, k and Enter open a task");
 	ok(page.url().includes("task="), "the open task stands in the URL");
 	await page.keyboard.press("Escape");
-	ok(!page.url().includes("task="), "Esc closes it and the URL follows");
+	const followed = page.waitForFunction(() => !location.hash.includes("task="), null,
+		{ timeout: 10000 }); // the close event comes after the key
+	ok(await followed.then(() => true, () => false), "Esc closes it and the URL follows");
 }
 
 async function testDetail(page, truth) {
