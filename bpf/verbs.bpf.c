@@ -72,19 +72,32 @@ static __always_inline u64 task_new(struct here *here, struct wire_native_key *k
 	return fresh.task;
 }
 
+/* The time on the CPU since the last border: by the clock; or, where the switch that brought the
+ * thread in was not seen, by the kernel's account, which may be a tick old. */
+static __noinline u64 ran_since_border(struct thread_state *thread, struct task_struct *task,
+				       u64 now)
+{
+	u64 since = thread->in_ns > thread->mark_ns ? thread->in_ns : thread->mark_ns;
+	u64 ran;
+
+	if (thread->running)
+		return now > since ? now - since : 0;
+	ran = BPF_CORE_READ(task, se.sum_exec_runtime) - thread->in_exec_ns;
+	ran -= thread->split_ns - thread->split_ns_seen;
+	return (s64)ran > 0 ? ran : 0;
+}
+
 /* What ran until now belongs to the innermost frame; a border is drawn behind it. */
 static __always_inline void border(struct here *here)
 {
 	struct thread_state *thread = here->thread;
 	struct frame *frame = innermost(thread);
 	bool switched = thread->in_ns > thread->mark_ns;
-	u64 since = switched ? thread->in_ns : thread->mark_ns;
+	u64 ran = ran_since_border(thread, here->task, here->now);
 	struct kernel_counts counts;
 
-	if (here->now > since) {
-		frame->split.on_cpu_ns += here->now - since;
-		thread->split_ns += here->now - since;
-	}
+	frame->split.on_cpu_ns += ran;
+	thread->split_ns += ran;
 	thread->mark_ns = here->now;
 	kernel_counts_read(&counts, here->task);
 	frame->c[COUNTER_SWITCH_VOLUNTARY] += counts.nvcsw - thread->mark.nvcsw;
