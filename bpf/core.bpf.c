@@ -12,7 +12,6 @@ const volatile struct wire_config cfg = {};
 const volatile bool guard_never = false;
 
 volatile __u32 armed; /* enum wire_armed */
-volatile __u64 armed_ns;
 volatile __u64 stop_ns;
 
 struct guard_map guard_programs SEC(".maps");

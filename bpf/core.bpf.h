@@ -107,7 +107,6 @@ struct birth {
 
 extern const volatile struct wire_config cfg;
 extern volatile __u32 armed;
-extern volatile __u64 armed_ns;
 extern volatile __u64 stop_ns;
 
 /* core.bpf.c */

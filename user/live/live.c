@@ -161,7 +161,6 @@ int live__arm(struct live *live, uint64_t *armed_ns)
 	int err;
 
 	*armed_ns = mono_ns();
-	live->skel->bss->armed_ns = *armed_ns;
 	__atomic_store_n(&live->skel->bss->armed, ARMED_THREADS, __ATOMIC_SEQ_CST);
 	err = live__seed(live);
 	if (err)

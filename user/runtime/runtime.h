@@ -34,8 +34,7 @@ struct probe {
 	const char *prog; /* BPF program, by its name in the skeleton */
 	struct elf_file *file; /* owned by the plan */
 	uint64_t file_off;
-	uint64_t ip; /* address in the target, for kernels without attach cookies */
-	uint32_t site; /* what BPF hands on; for the adapter's own use */
+	uint64_t ip; /* its address in the target, for people and tests; 0 = not mapped */
 	char what[80]; /* "asyncscope_enter in /srv/app", for messages */
 };
 
