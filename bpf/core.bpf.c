@@ -236,6 +236,27 @@ __hidden void read_hw(u64 *hw)
 	READ_HW(3);
 }
 
+/* Charges hardware counters up to now: what probes have not charged to frames already, as with time.
+ * Of a run whose beginning was not seen only the rest is known. */
+__hidden void charge_hw(struct thread_state *thread)
+{
+	struct frame *frame = innermost(thread);
+	u64 hw[HW_CNT] = {};
+
+	if (!cfg.hw_mask)
+		return;
+	read_hw(hw);
+	for (int i = 0; i < HW_CNT; i++) {
+		u64 split = thread->split_hw[i] - thread->split_hw_seen[i];
+
+		if (thread->in_hw_known)
+			frame->c[COUNTER_HW_CYCLES + i] += hw[i] - thread->in_hw[i] - split;
+		thread->in_hw[i] = hw[i];
+		thread->split_hw_seen[i] = thread->split_hw[i];
+	}
+	thread->in_hw_known = 1;
+}
+
 /*
  * Each branch in what emits a slice doubles what the verifier looks at, and loops over frames
  * multiply it; so yes and no are computed: all ones or 0.
@@ -496,7 +517,8 @@ __hidden void emit_final(struct thread_state *thread, struct task_struct *task, 
 		add_counts(frame->c, thread, task);
 	add_splits(frame->c, frame);
 	add_ticks(frame->c, thread, task, idx);
-	if (idx)
+	/* a frame that was entered at the very end may be later than the end */
+	if (idx && flush->now > frame->enter_ns)
 		frame_at(thread, idx - 1)->c[COUNTER_CHILD_WALL] += flush->now - frame->enter_ns;
 	emit_slice(thread, frame, frame->c, idx, flush);
 }

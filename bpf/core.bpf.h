@@ -64,7 +64,7 @@ struct thread_state {
 	/* sched_switch */
 	u64 in_ns; /* came on the CPU */
 	u64 in_exec_ns;
-	u64 in_hw[HW_CNT];
+	u64 in_hw[HW_CNT]; /* as charged up to; sched_switch, sampler */
 	u64 split_ns_seen;
 	u64 split_hw_seen[HW_CNT];
 	u64 out_ns; /* left the CPU */
@@ -74,7 +74,8 @@ struct thread_state {
 	u64 run_delay_ns; /* the kernel's own sum of waits for a CPU, when last looked at */
 	u8 running;
 	u8 in_is_guess; /* met while running: in_exec_ns is up to a tick old */
-	u8 pad[6];
+	u8 in_hw_known; /* in_hw is of this run */
+	u8 pad[5];
 	/* remote: whoever wakes it */
 	u64 wake_ns;
 	u64 waker;
@@ -139,6 +140,7 @@ __hidden void emit_frames(struct thread_state *thread, struct task_struct *task,
 			  struct flush *flush);
 __hidden void edge_add(u64 from, u64 to, u64 delay_ns);
 __hidden void read_hw(u64 *hw);
+__hidden void charge_hw(struct thread_state *thread);
 
 /* verbs.bpf.c: what the programs of all runtimes above threads say. `native` is the runtime's own
  * id, `type_key` what its adapter turns into a class name. */

@@ -19,6 +19,8 @@ static __always_inline void flush_running(struct thread_state *thread, struct ta
 	struct frame *frame = innermost(thread);
 	struct flush flush = {.now = now, .flags = SLICE_PARTIAL};
 
+	if (thread->running)
+		charge_hw(thread); /* a thread that never switches is charged by the tick */
 	if (!thread->running || now - frame->flushed_ns < cfg.flush_ns)
 		return;
 	since = thread->in_ns > thread->mark_ns ? thread->in_ns : thread->mark_ns;

@@ -10,22 +10,6 @@
 #define TASK_RUNNING 0
 #define TASK_DEAD    0x80
 
-static __always_inline void charge_hw(struct thread_state *thread, struct frame *frame)
-{
-	u64 hw[HW_CNT] = {};
-
-	if (!cfg.hw_mask)
-		return;
-	read_hw(hw);
-	for (int i = 0; i < HW_CNT; i++) {
-		u64 split = thread->split_hw[i] - thread->split_hw_seen[i];
-
-		/* what probes have not charged to frames already, as with time below */
-		frame->c[COUNTER_HW_CYCLES + i] += hw[i] - thread->in_hw[i] - split;
-		thread->split_hw_seen[i] = thread->split_hw[i];
-	}
-}
-
 /* The on-CPU time since it came in, less what its probes have charged to frames by the clock. The
  * kernel's own account decides; the rest may be negative, and a slice carries the sum. */
 static __always_inline void charge_cpu(struct thread_state *thread, struct task_struct *task,
@@ -175,8 +159,9 @@ static __always_inline void switch_out(struct task_struct *task, u64 now, bool p
 		switch_in_missed(thread, task, frame, now);
 	settle_off(thread, task, frame);
 	charge_cpu(thread, task, frame, now);
-	charge_hw(thread, frame);
+	charge_hw(thread);
 	thread->running = 0;
+	thread->in_hw_known = 0;
 	thread->out_ns = now;
 	if (state & TASK_DEAD) {
 		finish_thread(thread, task, now);
@@ -215,8 +200,10 @@ static __always_inline void switch_in(struct task_struct *task, u64 now)
 	thread->in_is_guess = 0;
 	thread->in_ns = now;
 	thread->in_exec_ns = BPF_CORE_READ(task, se.sum_exec_runtime);
-	if (cfg.hw_mask)
+	if (cfg.hw_mask) {
 		read_hw(thread->in_hw);
+		thread->in_hw_known = 1;
+	}
 	frame->c[COUNTER_CPUS] |= cpu < 64 ? 1ULL << cpu : 0;
 	if (now - frame->flushed_ns > cfg.flush_ns) {
 		struct flush flush = {.now = now, .flags = SLICE_PARTIAL};
@@ -275,7 +262,7 @@ int BPF_PROG(sched_waking, struct task_struct *task)
 	thread->waker = 0;
 	current = current_task();
 	if (is_target(bpf_get_current_pid_tgid() >> 32) && is_waker(current, thread)) {
-		struct thread_state *own = thread_of(current);
+		struct thread_state *own = thread_expect(current);
 
 		if (own && own != thread) {
 			/* threads wake threads; what tasks wake, their runtime tells */
@@ -328,7 +315,7 @@ int BPF_PROG(sched_process_fork, struct task_struct *parent, struct task_struct 
 	state->in_is_guess = 0;
 	if (!thread_publish(child, state))
 		return 0;
-	maker = thread_of(parent);
+	maker = thread_expect(parent);
 	maker_task = maker ? innermost(maker)->task : 0;
 	emit_spawn(state, child, maker_task, now, 0);
 	return 0;
@@ -342,7 +329,7 @@ int BPF_PROG(sched_process_exec, struct task_struct *task, int old_pid, struct l
 	if (!armed || !is_target(task->tgid))
 		return 0;
 	thread_move(old_pid, task->pid);
-	thread = thread_of(task);
+	thread = thread_expect(task);
 	if (thread) {
 		struct flush flush = {.now = bpf_ktime_get_ns(), .flags = SLICE_FORCED};
 
@@ -370,7 +357,7 @@ int BPF_PROG(task_rename, struct task_struct *task, const char *comm)
 
 	if (!armed || !is_target(task->tgid))
 		return 0;
-	thread = thread_of(task);
+	thread = thread_expect(task);
 	if (thread)
 		emit_rename(task->tgid, thread->frames[0].task, comm);
 	return 0;

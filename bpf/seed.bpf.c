@@ -61,8 +61,11 @@ static __always_inline void flush_thread(struct task_struct *task)
 	struct thread_state *thread = thread_of(task);
 	struct flush flush = {.now = stop_ns, .flags = SLICE_PARTIAL | SLICE_AT_STOP};
 
-	if (!thread)
+	if (!thread) {
+		if (BPF_CORE_READ(task, start_time) < stop_ns && !(task_state(task) & TASK_DEAD))
+			count_loss(LOSS_THREAD_STATE);
 		return;
+	}
 	charge_until(thread, flush.now);
 	emit_frames(thread, task, &flush);
 	emit_latency(thread, task->tgid, flush.now);

@@ -111,9 +111,11 @@ static __always_inline void border(struct here *here)
 
 		read_hw(hw);
 		for (int i = 0; i < HW_CNT; i++) {
-			u64 from = switched ? thread->in_hw[i] : thread->mark_hw[i];
+			u64 from = thread->in_hw[i];
 
-			if (hw[i] > from) {
+			if (!switched && thread->mark_hw[i] > from)
+				from = thread->mark_hw[i];
+			if (thread->in_hw_known && hw[i] > from) {
 				frame->split.hw[i] += hw[i] - from;
 				thread->split_hw[i] += hw[i] - from;
 			}
@@ -265,15 +267,15 @@ __hidden void verb_leave(u32 runtime, u64 native)
 	if (!find_here(&here))
 		return;
 	border(&here);
-	if (here.thread->deeper) {
-		here.thread->deeper--;
-		return;
-	}
 	found = find_frame(here.thread, runtime, native);
 	if (!*found) {
-		count_loss(LOSS_LEAVE_UNMATCHED);
+		if (here.thread->deeper)
+			here.thread->deeper--;
+		else
+			count_loss(LOSS_LEAVE_UNMATCHED);
 		return;
 	}
+	here.thread->deeper = 0; /* they were further up: a task is never open twice */
 	/* what is still open above it was left without a word */
 	for (u32 i = 0; i < FRAME_CNT; i++) {
 		if (*(volatile u32 *)&here.thread->depth <= *found)
@@ -297,8 +299,10 @@ __hidden void verb_wake(u32 runtime, u64 native)
 	frame->c[COUNTER_PROBE_HITS]++;
 	frame->c[COUNTER_WAKE_SENT]++;
 	live = bpf_map_lookup_elem(&live_tasks, &key);
-	if (!live)
+	if (!live) {
+		count_loss(LOSS_TASK_UNKNOWN);
 		return;
+	}
 	__sync_fetch_and_add(&live->wakes, 1);
 	if (live->task == frame->task)
 		__sync_fetch_and_add(&live->wakes_self, 1);
@@ -319,8 +323,10 @@ __hidden void verb_end(u32 runtime, u64 native, u32 state)
 	key.tgid = here.tgid;
 	innermost(here.thread)->c[COUNTER_PROBE_HITS]++;
 	live = bpf_map_lookup_elem(&live_tasks, &key);
-	if (!live)
+	if (!live) {
+		count_loss(LOSS_TASK_UNKNOWN);
 		return;
+	}
 	emit_end(here.tgid, here.now, live->task, state, (u64)live->wakes << 32 | live->wakes_self);
 	bpf_map_delete_elem(&live_tasks, &key);
 }

@@ -239,6 +239,7 @@ struct wire_native_key {
 	  "processes not followed because the process table was full")                             \
 	X(WAKE_UNSEEN, wake_unseen, 0,                                                             \
 	  "threads that ran again although nothing was seen to wake them")                         \
+	X(TASK_UNKNOWN, task_unknown, 0, "wakes and ends of tasks that had not been seen before")  \
 	X(STACK_BOUNDS, stack_bounds, 0, "frames entered while the stack's bounds were not known")
 
 enum wire_loss {

@@ -217,6 +217,9 @@ static void set_losses(struct session *session)
 			   live__recursion_misses(session->live));
 	model__counter_add(model, "undecodable", "records of the ring that made no sense", true,
 			   session->undecodable_cnt);
+	model__counter_add(model, "processes_unseen",
+			   "followed processes that could not be opened: threads only", true,
+			   session->unseen_cnt);
 	model__counter_add(
 		model, "probe_gap_ns",
 		"time that processes ran after an exec or a fork before their probes were "

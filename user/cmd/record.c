@@ -51,6 +51,17 @@ static void catch_signals(void)
 	signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write() */
 }
 
+/* Each process that is followed, each CPU's counters and each link is a descriptor. */
+static void raise_fd_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static uint64_t mono_ns(void)
 {
 	struct timespec ts;
@@ -203,6 +214,7 @@ int cmd_record(int argc, char **argv)
 	/* On a host that is out of CPU, attaching would take as long as the trouble does. */
 	setpriority(PRIO_PROCESS, 0, TRACER_NICE);
 	ret = session__open(&session, &options);
+	raise_fd_limit(); /* after a command was forked: it keeps its own */
 	if (!ret)
 		ret = outputs__check(&outputs, &options);
 	if (!ret)

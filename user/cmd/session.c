@@ -105,7 +105,8 @@ static void run_command(char *const *command, int niceness, int gate, int failur
 	signal(SIGPIPE, SIG_DFL);
 	signal(SIGXFSZ, SIG_DFL);
 	setpriority(PRIO_PROCESS, 0, niceness);
-	if (read(gate, &byte, 1) < 0)
+	/* only a byte opens it: its end is the recorder's */
+	if (read(gate, &byte, 1) != 1)
 		_exit(126);
 	execvp(command[0], command);
 	err = errno;
@@ -168,6 +169,8 @@ static int open_gate(struct session *session)
 
 	if (session->child_gate < 0)
 		return 0;
+	if (write(session->child_gate, "", 1) != 1)
+		log_warn("the command ended before it began");
 	close(session->child_gate);
 	session->child_gate = -1;
 	sz = read(session->child_failure, &err, sizeof(err));
@@ -336,15 +339,15 @@ int session__start(struct session *session)
 	ret = add_targets(session);
 	if (ret)
 		return ret;
+	if (live__has_probes(session->live))
+		session->probe_price_ns = live__calibrate(session->live);
+	getrusage(RUSAGE_SELF, &usage);
+	session->own_cpu_start_ns = rusage_ns(&usage);
 	for (size_t i = 0; i < session->process_cnt; i++) {
 		struct process *process = &session->processes[i];
 
 		process->cpu_start_ns = target_cpu_ns(process->target->pid);
 	}
-	if (live__has_probes(session->live))
-		session->probe_price_ns = live__calibrate(session->live);
-	getrusage(RUSAGE_SELF, &usage);
-	session->own_cpu_start_ns = rusage_ns(&usage);
 	if (live__arm(session->live, &session->armed_ns))
 		return EXIT_ENVIRONMENT;
 	if (start_feed(session)) {
@@ -361,6 +364,8 @@ static void attach_late(struct session *session, struct process *process, uint64
 {
 	uint64_t now;
 
+	if (session->stop_ns)
+		return; /* drained at the end: nothing to attach for */
 	attach_probes(session, process);
 	now = mono_ns();
 	session->probe_gap_ns += now > since_ns ? now - since_ns : 0;
@@ -373,6 +378,7 @@ static void on_exec(struct session *session, const struct event *event)
 
 	if (!process || target__refresh(process->target))
 		return;
+	live__forget_tasks(session->live, event->tgid);
 	attach_late(session, process, event->ns);
 	meta__runtimes(session, process->target);
 }
@@ -384,8 +390,14 @@ static void on_fork(struct session *session, const struct event *event)
 
 	if (!fork->followed || find_process(session, fork->child_tgid))
 		return;
-	if (add_process(session, fork->child_tgid, &error))
-		return; /* it has ended already; its threads are in the recording */
+	if (add_process(session, fork->child_tgid, &error)) {
+		/* most often it has ended already; its threads are in the recording */
+		if (error == TARGET_NOT_FOUND || error == TARGET_ZOMBIE)
+			live__drop_target(session->live, fork->child_tgid);
+		else
+			session->unseen_cnt++;
+		return;
+	}
 	/* its account begins with it */
 	session->processes[session->process_cnt - 1].cpu_start_ns = 0;
 	attach_late(session, &session->processes[session->process_cnt - 1], event->ns);
@@ -427,6 +439,8 @@ static void measure_process(struct process *process)
 	if (target__alive(process->target))
 		return;
 	process->ended = true;
+	process->ended_ns = mono_ns();
+	target__ended(process->target);
 	/* a zombie still tells its account; one that is gone told it some time before */
 	process->cpu_exact = cpu >= 0;
 }
@@ -442,6 +456,21 @@ static void measure_child(struct session *session, struct process *process)
 	process->cpu_last_ns = rusage_ns(&usage);
 	process->cpu_exact = true;
 	session->child = 0;
+}
+
+#define LATE_NS 2000000000ULL /* by then all its records have come */
+
+/* What an ended process holds: its place among the targets, because pids are reused, and files. */
+static void release_process(struct session *session, struct process *process)
+{
+	if (process->released || mono_ns() - process->ended_ns < LATE_NS)
+		return;
+	process->released = true;
+	live__drop_target(session->live, process->target->pid);
+	if (process->plan && process->plan->probe_cnt)
+		live__forget_tasks(session->live, process->target->pid);
+	plan__free(process->plan);
+	process->plan = NULL;
 }
 
 static void rescan_cgroup(struct session *session)
@@ -470,8 +499,10 @@ void session__care(struct session *session, bool rescan)
 	for (size_t i = 0; i < session->process_cnt; i++) {
 		struct process *process = &session->processes[i];
 
-		if (process->ended)
+		if (process->ended) {
+			release_process(session, process);
 			continue;
+		}
 		measure_process(process);
 		measure_child(session, process);
 		if (process->ended)
@@ -500,9 +531,11 @@ static int on_edge(void *ctx, const struct wire_edge_key *key, const struct wire
 
 int session__stop(struct session *session, const char *reason)
 {
-	int err = live__stop(session->live, &session->stop_ns), cnt;
+	int err, cnt;
 
-	session__care(session, false);
+	live__disarm(session->live, &session->stop_ns);
+	session__care(session, false); /* the processes' accounts, while they are of that moment */
+	err = live__flush(session->live);
 	/* producers are off: what is in the ring is all there is */
 	do {
 		cnt = session__drain(session, LAST_DRAIN);

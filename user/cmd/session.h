@@ -19,7 +19,9 @@ struct process {
 		*plan; /* its files stay open: names are read from them after the target's end */
 	int64_t cpu_start_ns; /* of the process, when its recording began */
 	int64_t cpu_last_ns;
+	uint64_t ended_ns;
 	bool ended;
+	bool released; /* what it held is given back */
 	bool cpu_exact; /* cpu_last_ns is its final value */
 };
 
@@ -41,6 +43,7 @@ struct session {
 	int64_t own_cpu_start_ns; /* the tracer's own CPU time when it was armed */
 	uint64_t probe_gap_ns; /* processes that ran without their probes yet */
 	uint32_t undecodable_cnt;
+	uint32_t unseen_cnt; /* processes that could not be opened */
 };
 
 /* Finds the targets and sees whether they can be recorded. 0 or an exit code after a message. */

@@ -23,13 +23,52 @@
 #define WINDOW_NS 100000000ULL
 #define PERIOD_NS 2000000000ULL
 
+static bool prog_info(const struct bpf_program *prog, struct bpf_prog_info *info)
+{
+	__u32 sz = sizeof(*info);
+
+	memset(info, 0, sizeof(*info));
+	return bpf_program__fd(prog) >= 0 &&
+	       !bpf_obj_get_info_by_fd(bpf_program__fd(prog), info, &sz);
+}
+
+/* What the programs have used so far, as far as the kernel was asked to count. */
+static void read_programs(struct live *live, struct live_cost *sum)
+{
+	struct bpf_program *prog;
+	struct bpf_prog_info info;
+
+	memset(sum, 0, sizeof(*sum));
+	bpf_object__for_each_program(prog, live->skel->obj)
+	{
+		const char *section = bpf_program__section_name(prog);
+
+		if (strstr(section, "iter") || !prog_info(prog, &info))
+			continue;
+		if (strstr(section, "uprobe")) {
+			sum->probe_ns += info.run_time_ns;
+			sum->probe_runs += info.run_cnt;
+		} else {
+			sum->hook_ns += info.run_time_ns;
+			sum->hook_runs += info.run_cnt;
+		}
+	}
+}
+
 static void close_window(struct live *live, uint64_t now_ns)
 {
+	struct live_cost now;
+
 	if (live->stats_fd < 0)
 		return;
+	read_programs(live, &now);
 	close(live->stats_fd);
 	live->stats_fd = -1;
-	live->window_total_ns += now_ns - live->window_began_ns;
+	live->used.hook_ns += now.hook_ns - live->window.hook_ns;
+	live->used.hook_runs += now.hook_runs - live->window.hook_runs;
+	live->used.probe_ns += now.probe_ns - live->window.probe_ns;
+	live->used.probe_runs += now.probe_runs - live->window.probe_runs;
+	live->used.window_ns += now_ns - live->window_began_ns;
 }
 
 void live__measure(struct live *live, uint64_t now_ns)
@@ -41,42 +80,17 @@ void live__measure(struct live *live, uint64_t now_ns)
 		live->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
 		live->window_began_ns = now_ns;
 		live->window_next_ns = now_ns + PERIOD_NS;
+		read_programs(live, &live->window);
 	}
-}
-
-static bool prog_info(const struct bpf_program *prog, struct bpf_prog_info *info)
-{
-	__u32 sz = sizeof(*info);
-
-	memset(info, 0, sizeof(*info));
-	return bpf_program__fd(prog) >= 0 &&
-	       !bpf_obj_get_info_by_fd(bpf_program__fd(prog), info, &sz);
 }
 
 void live__cost(struct live *live, uint64_t duration_ns, struct live_cost *cost)
 {
-	struct bpf_program *prog;
-	struct bpf_prog_info info;
 	struct timespec ts;
 
-	memset(cost, 0, sizeof(*cost));
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	close_window(live, ts.tv_sec * 1000000000ULL + ts.tv_nsec);
-	cost->window_ns = live->window_total_ns;
-	bpf_object__for_each_program(prog, live->skel->obj)
-	{
-		if (!prog_info(prog, &info))
-			continue;
-		if (strstr(bpf_program__section_name(prog), "iter"))
-			continue;
-		if (strstr(bpf_program__section_name(prog), "uprobe")) {
-			cost->probe_ns += info.run_time_ns;
-			cost->probe_runs += info.run_cnt;
-		} else {
-			cost->hook_ns += info.run_time_ns;
-			cost->hook_runs += info.run_cnt;
-		}
-	}
+	*cost = live->used;
 	if (!cost->window_ns)
 		return;
 	cost->hook_ns = (double)cost->hook_ns * duration_ns / cost->window_ns;

@@ -292,7 +292,7 @@ size_t features__rows(const struct features *f, struct check_row *rows, size_t r
 		row("uprobes", rung == UPROBE_MULTI, "uprobe.multi",
 		    rung == UPROBE_NONE ? NULL : uprobe_rung_name(rung),
 		    rung == UPROBE_PERF ? "mount tracefs on /sys/kernel/tracing"
-					: "kernel 6.6 or later"),
+					: "kernel 6.10 or later"),
 		row("attach cookies", f->attach_cookie, "yes", f->root ? "no" : NULL,
 		    "kernel 5.15 or later"),
 		row("sampling", f->cpu_clock, "cpu-clock", NULL,

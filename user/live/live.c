@@ -3,9 +3,12 @@
 #include "live/live.h"
 
 #include <errno.h>
+#include <linux/membarrier.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -119,6 +122,27 @@ int live__add_target(struct live *live, pid_t pid)
 	return 0;
 }
 
+void live__drop_target(struct live *live, pid_t pid)
+{
+	__u32 key = pid;
+
+	bpf_map_delete_elem(bpf_map__fd(live->skel->maps.targets), &key);
+}
+
+void live__forget_tasks(struct live *live, pid_t pid)
+{
+	int fd = bpf_map__fd(live->skel->maps.live_tasks);
+	struct wire_native_key key, next;
+	int end = bpf_map_get_next_key(fd, NULL, &next);
+
+	while (!end) {
+		key = next;
+		end = bpf_map_get_next_key(fd, &key, &next); /* before it is deleted */
+		if (key.tgid == (__u32)pid)
+			bpf_map_delete_elem(fd, &key);
+	}
+}
+
 int live__attach_plan(struct live *live, const struct plan *plan)
 {
 	struct live_probes probes = {.pid = plan->pid};
@@ -169,11 +193,17 @@ int live__arm(struct live *live, uint64_t *armed_ns)
 	return 0;
 }
 
-int live__stop(struct live *live, uint64_t *stop_ns)
+void live__disarm(struct live *live, uint64_t *stop_ns)
 {
+	__atomic_store_n(&live->skel->bss->armed, ARMED_OFF, __ATOMIC_SEQ_CST);
 	*stop_ns = mono_ns();
 	live->skel->bss->stop_ns = *stop_ns;
-	__atomic_store_n(&live->skel->bss->armed, ARMED_OFF, __ATOMIC_SEQ_CST);
+}
+
+int live__flush(struct live *live)
+{
+	/* A grace period of RCU: programs that had seen it armed have ended after it. */
+	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 	return seed__walk(live, true);
 }
 

@@ -2,7 +2,7 @@
 /*
  * The live side: loads the BPF object as this kernel can take it, attaches, arms, drains the ring,
  * stops. The only folder that knows libbpf. Used by cmd/record in this order:
- * new -> attach -> attach_plan (per process) -> arm -> drain ... -> stop -> drain -> edges,
+ * new -> attach -> attach_plan (per process) -> arm -> drain ... -> disarm, flush -> drain -> edges,
  * losses, costs -> free (detaches; the report is written before).
  */
 #ifndef LIVE_LIVE_H
@@ -34,6 +34,9 @@ struct live;
 struct live *live__new(const struct features *features, const struct live_options *options);
 int live__attach(struct live *live);
 int live__add_target(struct live *live, pid_t pid);
+void live__drop_target(struct live *live, pid_t pid);
+/* The tasks of a process whose memory is gone (ended, exec'ed): their ids mean nothing any more. */
+void live__forget_tasks(struct live *live, pid_t pid);
 int live__attach_plan(struct live *live, const struct plan *plan);
 /* Detaches the probes of one process (it has exec'ed or ended). */
 void live__drop_plan(struct live *live, pid_t pid);
@@ -41,8 +44,9 @@ void live__drop_plan(struct live *live, pid_t pid);
 int live__arm(struct live *live, uint64_t *armed_ns);
 /* Makes the states of threads of targets added later. */
 int live__seed(struct live *live);
-/* Switches off and flushes what is open. *stop_ns is the end of the recording. */
-int live__stop(struct live *live, uint64_t *stop_ns);
+/* Switches off; *stop_ns is the end of the recording. Then flushes what is open. */
+void live__disarm(struct live *live, uint64_t *stop_ns);
+int live__flush(struct live *live);
 void live__free(struct live *live);
 
 enum uprobe_rung live__rung(const struct live *live);

@@ -31,7 +31,10 @@ struct live {
 	int record_cnt;
 	/* cost windows */
 	int stats_fd; /* -1 = closed */
-	uint64_t window_began_ns, window_next_ns, window_total_ns;
+	uint64_t window_began_ns, window_next_ns;
+	struct live_cost window; /* what programs had used when the window was opened: somebody else
+				    may have the kernel count, too */
+	struct live_cost used; /* within windows */
 };
 
 /* object.c */

@@ -74,8 +74,9 @@ static int multi_link(int prog_fd, const char *path, const __u64 *offsets, __u32
 	return fd < 0 ? -errno : fd;
 }
 
-/* Tries a link that cannot succeed: EBADF says that the kernel knows the kind of link. An unknown
- * attach type is EINVAL already at loading the program, or at linking (6.1). */
+/* Tries links that cannot succeed: EBADF says that the kernel knows the kind of link; an unknown attach
+ * type is EINVAL already at loading the program, or at linking (6.1). At first its pid was that of a
+ * thread, not of a process: kernels that refuse a pid of -1 have that repaired (46ba0e49b642, 6.10). */
 bool uprobe__multi_works(void)
 {
 	const struct bpf_insn insns[] = {
@@ -85,6 +86,7 @@ bool uprobe__multi_works(void)
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = UPROBE_MULTI_ATTACH_TYPE);
 	int prog = bpf_prog_load(BPF_PROG_TYPE_KPROBE, "probe", "GPL", insns, 2, &opts);
 	__u64 offset = 0;
+	bool works;
 	int fd;
 
 	if (prog < 0)
@@ -93,8 +95,12 @@ bool uprobe__multi_works(void)
 	fd = multi_link(prog, "/", &offset, 1, 0);
 	if (fd >= 0)
 		close(fd);
+	works = fd == -EBADF;
+	fd = multi_link(prog, "/", &offset, 1, -1);
+	if (fd >= 0)
+		close(fd);
 	close(prog);
-	return fd == -EBADF;
+	return works && fd == -EINVAL;
 }
 
 static struct bpf_program *find_prog(struct bpf_object *object, const struct probe *probe,

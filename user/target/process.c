@@ -289,6 +289,13 @@ bool target__alive(const struct target *target)
 	return !proc_stat__ended(&stat) || live_thread(target->pid) >= 0;
 }
 
+void target__ended(struct target *target)
+{
+	if (target->pidfd >= 0)
+		close(target->pidfd);
+	target->pidfd = -1;
+}
+
 void target__free(struct target *target)
 {
 	if (!target)

@@ -55,6 +55,8 @@ int target__refresh(struct target *target);
  * planned before it runs. 0 or -errno. */
 int target__expect_exec(struct target *target, const char *path);
 bool target__alive(const struct target *target);
+/* It has ended, as was seen: gives back what watches it. */
+void target__ended(struct target *target);
 void target__free(struct target *target);
 const char *target_error_text(enum target_error error);
 
