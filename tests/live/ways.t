@@ -30,6 +30,18 @@ run_tracer 30 -o "$work/none.ndjson" -- "$work/no-such-command"
 ok $? "-- CMD that is not there: fails"
 like "$err" 'no such file' "-- CMD that is not there: says so"
 
+# a recorder that is killed before it has attached never lets the command run
+for after in 0.02 0.06 0.1; do
+	"$TRACER" -q -- touch "$work/ran-alone" >/dev/null 2>&1 &
+	killed=$!
+	sleep "$after"
+	kill -KILL "$killed" 2>/dev/null
+	wait "$killed" 2>/dev/null
+done
+sleep 0.3
+[ ! -e "$work/ran-alone" ]
+ok $? "-- CMD: does not run when the recorder is killed first"
+
 # two processes by their ids, and all of a name
 cp "$PROGRAMS/spin" "$work/spin-by-name"
 for i in 1 2; do
@@ -68,7 +80,14 @@ fi
 run_tracer 30 -c no-such-group-here -d 1
 is "$status" 4 "-c of none: exit 4"
 run_tracer 30 -p "${pids[1]}" -d 1 --hw sw -o "$work/hw.ndjson"
-like "$(grep '"record": *"task"' "$work/hw.ndjson")" '"cpu_cycles": *[1-9]' "--hw sw: counters count"
+python3 - "$work/hw.ndjson" <<'EOF'
+import json, sys
+tasks = [row for row in map(json.loads, open(sys.argv[1])) if row["record"] == "task"]
+cpu = sum(task["time"]["on_cpu_ns"] for task in tasks)
+counted = sum(task["cpu_metrics"]["cpu_cycles"] for task in tasks)
+sys.exit(not (cpu > 1e8 and abs(counted - cpu) <= 0.05 * cpu))
+EOF
+ok $? "--hw sw: the CPU clock as a counter agrees with the CPU time within 5%"
 run_tracer 30 -p "${pids[1]}" -d 1 --hw off -o "$work/hw.ndjson"
 like "$(grep '"record": *"task"' "$work/hw.ndjson")" '"cpu_metrics.cpu_cycles": *"switched off' \
 	"--hw off: null with the reason"

@@ -170,15 +170,20 @@ static int verdict_none(struct analysis *analysis)
 	const int64_t *c = analysis->totals.c;
 	int64_t duration = recording_ns(analysis->model);
 	char run[NS_TEXT_SZ], queue[NS_TEXT_SZ], disk[NS_TEXT_SZ], lock[NS_TEXT_SZ],
-		len[NS_TEXT_SZ];
+		len[NS_TEXT_SZ], net[NS_TEXT_SZ], timer[NS_TEXT_SZ], other[NS_TEXT_SZ],
+		idle[NS_TEXT_SZ];
 	double cpus = duration ? (double)c[COUNTER_ON_CPU] / (double)duration : 0;
 
 	return asprintf(&analysis->verdict,
 			"No bottleneck found: %s on CPUs in %s (%.2f CPUs in use), "
-			"%s waiting for a CPU, %s for disks, %s for locks; the rest was idle",
+			"%s waiting for a CPU, %s for disks, %s for locks; else %s on sockets, "
+			"%s asleep by timer, %s blocked for unclear reasons, %s idle",
 			ns_text(run, c[COUNTER_ON_CPU]), ns_text(len, duration), cpus,
 			ns_text(queue, c[COUNTER_RUNQUEUE]), ns_text(disk, c[COUNTER_BLOCKED_DISK]),
-			ns_text(lock, c[COUNTER_BLOCKED_LOCK]));
+			ns_text(lock, c[COUNTER_BLOCKED_LOCK]),
+			ns_text(net, c[COUNTER_BLOCKED_NET]),
+			ns_text(timer, c[COUNTER_BLOCKED_TIMER]),
+			ns_text(other, c[COUNTER_BLOCKED_OTHER]), ns_text(idle, c[COUNTER_IDLE]));
 }
 
 static int set_verdict(struct analysis *analysis)

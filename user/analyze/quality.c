@@ -70,8 +70,8 @@ static int find_losses(struct analysis *analysis)
 		snprintf(of_all, sizeof(of_all), " (%.2g%% of the records)", share * 100);
 	}
 	finding = finding__new(analysis, "losses", severity,
-			       "%llu events were lost or not understood%s, most of them %s (%llu)",
-			       (unsigned long long)lost, of_all, model__str(model, top->name),
+			       "%llu event%s lost or not understood%s, most of them %s (%llu)",
+			       (unsigned long long)lost, lost == 1 ? " was" : "s were", of_all, model__str(model, top->name),
 			       (unsigned long long)top->val);
 	if (!finding)
 		return -ENOMEM;

@@ -106,20 +106,30 @@ static int find_kind(struct analysis *analysis, const struct wait_kind *kind)
 		return 0;
 	if (!top || total < kind->min_ns)
 		return 0;
-	finding = finding__new(
-		analysis, kind->id, severity,
-		"%s%s: %.0f%% of the time that tasks were held up (%s), most in %s (%s)",
-		kind->what, severity == SEVERITY_CRITICAL ? " is the bottleneck" : "", of_waits,
-		ns_text(text, total), task_label(model, top, name, sizeof(name)),
-		ns_text(top_text, top->c[kind->counter]));
+	ns_text(text, total);
+	ns_text(top_text, top->c[kind->counter]);
+	task_label(model, top, name, sizeof(name));
+	if (kind->apart) /* not of the same whole as the others' shares: they would add up to more */
+		finding =
+			finding__new(analysis, kind->id, severity, "%s: %s in all, most in %s (%s)",
+				     kind->what, text, name, top_text);
+	else
+		finding = finding__new(
+			analysis, kind->id, severity,
+			"%s%s: %.0f%% of the time that tasks were held up (%s), most in %s (%s)",
+			kind->what, severity == SEVERITY_CRITICAL ? " is the bottleneck" : "",
+			of_waits, text, name, top_text);
 	if (!finding)
 		return -ENOMEM;
 	finding->confidence = kind->confidence;
 	finding->cost_ns = kind->cost * (double)total;
 	finding->task = top->id;
 	finding__evidence(finding, kind->path, (double)total, "ns", 0);
-	finding__evidence(finding, "share of active time", share * 100, "%", 0);
-	finding__evidence(finding, "share of held-up time", of_waits, "%", 0);
+	finding__evidence(finding,
+			  kind->apart ? "share of active and socket time" : "share of active time",
+			  share * 100, "%", 0);
+	if (!kind->apart)
+		finding__evidence(finding, "share of held-up time", of_waits, "%", 0);
 	finding__evidence(finding, kind->path, (double)top->c[kind->counter], "ns", top->id);
 	return finding__advice(finding, kind->recommendation, kind->how_to_verify);
 }
@@ -187,8 +197,8 @@ static int find_stretch(struct analysis *analysis)
 	if (worst.slice->depth && worst.ns >= STRETCH_CRITICAL_NS)
 		severity = SEVERITY_CRITICAL;
 	finding = finding__new(analysis, "long-block", severity,
-			       "%s was blocked for %s by %s within one slice of %s, %s into the "
-			       "recording; %zu such slices",
+			       "%s spent %s blocked by %s, in one wait or several, of a slice of %s "
+			       "that began %s into the recording (%zu such slices)",
 			       name, ns_text(text, worst.ns), stretch_causes[worst.cause].what,
 			       ns_text(within, worst.slice->dur_ns),
 			       ns_text(at, worst.slice->start_ns), worst.cnt);

@@ -71,6 +71,21 @@ void meta__begin(struct session *session, int argc, char **argv)
 	set_target(model, session->processes[0].target);
 }
 
+/* After an exec a runtime is found again: its newest state takes the old one's place. */
+static struct runtime_info *runtime_info_get(struct model *model, const char *name, uint32_t tgid)
+{
+	for (size_t i = 0; i < model->runtime_cnt; i++) {
+		struct runtime_info *info = &model->runtimes[i];
+
+		if (info->tgid == tgid && !strcmp(model__str(model, info->name), name))
+			return info;
+	}
+	if (array__reserve((void **)&model->runtimes, &model->runtime_cap, model->runtime_cnt + 1,
+			   sizeof(*model->runtimes)))
+		return NULL;
+	return &model->runtimes[model->runtime_cnt++];
+}
+
 void meta__runtimes(struct session *session, const struct target *target)
 {
 	struct model *model = session->model;
@@ -80,11 +95,11 @@ void meta__runtimes(struct session *session, const struct target *target)
 		struct runtime_info *info;
 
 		runtime_adapters[i]->detect(target, &found);
-		if (found.confidence == CONFIDENCE_NONE ||
-		    array__reserve((void **)&model->runtimes, &model->runtime_cap,
-				   model->runtime_cnt + 1, sizeof(*info)))
+		if (found.confidence == CONFIDENCE_NONE)
 			continue;
-		info = &model->runtimes[model->runtime_cnt++];
+		info = runtime_info_get(model, runtime_adapters[i]->name, target->pid);
+		if (!info)
+			continue;
 		info->name = model__intern(model, runtime_adapters[i]->name);
 		info->version = model__intern(model, found.version);
 		info->binding = model__intern(model, found.binding);

@@ -283,6 +283,21 @@ void outputs__close(struct outputs *outputs)
 	}
 }
 
+/* A checkpoint is written before the walls of threads are settled (model/finish.c). */
+static void settle_walls(struct model *model)
+{
+	int64_t end = model->meta.duration_ns;
+
+	for (size_t i = 0; end > 0 && i < model->task_cnt; i++) {
+		struct task *task = &model->tasks[i];
+		int64_t from = task->start_ns > 0 ? task->start_ns : 0;
+		int64_t to = task->end_ns != NO_TIME && task->end_ns < end ? task->end_ns : end;
+
+		if (task->runtime == RUNTIME_THREAD && !task->wall_ns && to > from)
+			task->wall_ns = to - from;
+	}
+}
+
 struct model *load_snapshot(const char *path, int *ret)
 {
 	struct snapshot_status status = {};
@@ -301,6 +316,8 @@ struct model *load_snapshot(const char *path, int *ret)
 			log_err("cannot read %s: %s", path, snapshot_error_text(status.error));
 		return NULL;
 	}
+	if (!status.complete)
+		settle_walls(model);
 	if (status.salvaged)
 		log_warn("%s is not whole: this is what could be saved of it (see `inspect`)",
 			 path);

@@ -158,6 +158,7 @@ static bool find_command(const char *name, char *path, size_t sz)
 			return true;
 		dirs += len + (dirs[len] == ':');
 	}
+	errno = ENOENT;
 	return false;
 }
 
@@ -202,10 +203,15 @@ static int find_targets(struct session *session)
 	int cnt, ret = 0;
 
 	if (session->options->command) {
+		if (!find_command(session->options->command[0], path, sizeof(path))) {
+			log_err("cannot start %s: %s", session->options->command[0],
+				strerror(errno));
+			return EXIT_FAILED;
+		}
 		ret = start_command(session);
 		if (!ret && add_process(session, session->child, &error))
 			ret = refuse_pid(session->child, error);
-		if (!ret && find_command(session->options->command[0], path, sizeof(path)))
+		if (!ret)
 			target__expect_exec(session->processes[0].target, path);
 		return ret;
 	}
@@ -318,10 +324,12 @@ static int add_targets(struct session *session)
 static void say_attached(const struct session *session)
 {
 	const struct target *first = session->processes[0].target;
+	const char *name = session->options->command ? session->options->command[0] : first->comm;
+	uint32_t threads = thread_cnt(session);
 
 	if (session->process_cnt == 1)
-		log_info("attached to process %d (%s), %u threads, after %.2f s", (int)first->pid,
-			 first->comm, thread_cnt(session),
+		log_info("attached to process %d (%s), %u thread%s, after %.2f s", (int)first->pid,
+			 name, threads, threads == 1 ? "" : "s",
 			 (session->armed_ns - session->begin_ns) / 1e9);
 	else
 		log_info("attached to %zu processes, %u threads, after %.2f s",

@@ -141,6 +141,14 @@ static void write_sources(struct record_writer *writer, const struct row *row,
 	json__obj_end(&writer->json);
 }
 
+static void get_losses(struct value *value, const struct row *row, const struct getter *getter)
+{
+	if (model__losses_known(row->model))
+		value__bool(value, true);
+	else
+		value__null(value, getter->why);
+}
+
 static void write_losses(struct record_writer *writer, const struct row *row,
 			 const struct schema_field *field)
 {
@@ -174,7 +182,7 @@ static const struct getter getters[] = {
 	GET("host.cpus", get_number, OFFSET(cpus), "not known"),
 	GET("host.hostname", get_text, OFFSET(hostname), "not known"),
 	GET("host.kernel", get_text, OFFSET(kernel), "not known"),
-	WRITE("losses", write_losses),
+	{"losses", get_losses, 0, "the recording was not finished", write_losses},
 	GET("options", get_text, OFFSET(options), NULL),
 	GET("overhead.backoffs", NULL, 0, BUDGET_WHY),
 	GET("overhead.budget_percent", NULL, 0, BUDGET_WHY),

@@ -71,8 +71,10 @@ static void write_findings(struct summary *summary)
 		wrap(summary, finding->recommendation, 2, 2);
 	}
 	if (analysis->finding_cnt > shown) {
-		buf__printf(&summary->buf, "  %zu more findings in the report\n",
-			    analysis->finding_cnt - shown);
+		size_t more = analysis->finding_cnt - shown;
+
+		buf__printf(&summary->buf, "  %zu more finding%s in the report\n", more,
+			    more == 1 ? "" : "s");
 	}
 }
 
@@ -81,6 +83,10 @@ static void add_losses(struct buf *line, const struct model *model)
 	uint64_t lost = model__losses(model);
 	const char *sep = " (";
 
+	if (!model__losses_known(model)) {
+		buf__puts(line, "losses not known: the recording was not finished");
+		return;
+	}
 	if (!lost) {
 		buf__puts(line, "nothing lost");
 		return;

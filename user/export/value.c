@@ -85,6 +85,9 @@ void value__percentile(struct value *value, const struct hist *hist, double shar
 {
 	if (hist->cnt < MIN_SAMPLES)
 		value__null(value, too_few(hist->cnt));
+	else if ((1 - share) * (double)hist->cnt <
+		 0.999) /* as on the page: one must be beyond it */
+		value__null(value, "n too small for this percentile");
 	else
 		value__uint(value, hist__percentile(hist, share));
 }
@@ -110,7 +113,13 @@ void get_runs(struct value *value, const struct row *row, const struct getter *g
 
 void get_wake(struct value *value, const struct row *row, const struct getter *getter)
 {
-	hist_value(value, &row->wake, getter->arg);
+	/* The buckets come at a thread's end: a recording that was cut off has the sums only. */
+	if (!row->wake.cnt && row->wake.total && getter->arg == HIST_MAX)
+		value__uint(value, row->wake.max);
+	else if (!row->wake.cnt && row->wake.total && getter->arg != HIST_TOTAL)
+		value__null(value, "the recording was not finished");
+	else
+		hist_value(value, &row->wake, getter->arg);
 }
 
 int64_t counter_sum(const int64_t c[COUNTER_CNT], int arg)
@@ -127,9 +136,16 @@ static const struct task *task_of(const struct row *row)
 	return &row->model->tasks[row->idx];
 }
 
+/* What the clock saw less what the kernel counted: the noise of both can be more than it. */
 void get_counter(struct value *value, const struct row *row, const struct getter *getter)
 {
-	value__int(value, counter_sum(task_of(row)->c, getter->arg));
+	int64_t sum = counter_sum(task_of(row)->c, getter->arg);
+
+	/* Stolen time is what the clock says beyond the kernel's account, and the two differ by a
+	 * little: below nothing is nothing. */
+	if (getter->arg == COUNTER_STOLEN && sum < 0)
+		sum = 0;
+	value__int(value, sum);
 }
 
 static void get_id(struct value *value, const struct row *row, const struct getter *getter)
@@ -277,8 +293,9 @@ static void get_cpu_split(struct value *value, const struct row *row, const stru
 	double run = (double)c[COUNTER_ON_CPU], kernel;
 	double ticks = (double)c[COUNTER_TICKS_USER] + (double)c[COUNTER_TICKS_KERNEL];
 
-	if (ticks <= 0 && run > 0) {
-		value__null(value, "no timer tick fell into its time");
+	if (run > 0 && ticks < MIN_SAMPLES) {
+		value__null(value, ticks > 0 ? too_few((uint64_t)ticks)
+					     : "no timer tick fell into its time");
 		return;
 	}
 	kernel = ticks > 0 ? run * ((double)c[COUNTER_TICKS_KERNEL] / ticks) : 0;
@@ -318,7 +335,8 @@ static void get_bottleneck(struct value *value, const struct row *row, const str
 /* Sorted by path: getter__find() searches by halves. */
 static const struct getter getters[] = {
 	GET("binding", get_text, TEXT_BINDING, "not known"),
-	GET("bottleneck_cause", get_bottleneck, 1, "mostly idle"),
+	GET("bottleneck_cause", get_bottleneck, 1,
+	    "no cause took 5 ms and a tenth of its life (timers and idling do not count)"),
 	GET("bottleneck_type", get_bottleneck, 0, NULL),
 	GET("class_id", get_class_id, 0, "its class is not known"),
 	GET("cpu_metrics.branch_misses", get_counter, COUNTER_HW_BRANCH_MISSES, NULL),

@@ -229,3 +229,12 @@ uint64_t model__losses(const struct model *model)
 	}
 	return sum;
 }
+
+bool model__losses_known(const struct model *model)
+{
+	for (size_t i = 0; i < model->counter_cnt; i++) {
+		if (model->counters[i].is_loss)
+			return true;
+	}
+	return false;
+}

@@ -241,6 +241,8 @@ const char *binding_name(unsigned int binding);
 const char *edge_name(unsigned int kind);
 const char *cap_name(unsigned int cap);
 const char *counter_name(unsigned int counter); /* the wire counter's */
+/* Were losses counted at all? A recording that was not finished holds no counters. */
+bool model__losses_known(const struct model *model);
 /* Sum of the model's loss counters. */
 uint64_t model__losses(const struct model *model);
 

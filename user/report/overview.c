@@ -26,9 +26,12 @@ static void chip_losses(struct buf *buf, const struct model *model)
 	uint64_t lost = model__losses(model);
 	bool first = true;
 
-	chip(buf, lost ? "warn" : "good", "lost",
+	chip(buf, lost || !model__losses_known(model) ? "warn" : "good", "lost",
 	     "events that were dropped or could not be matched");
-	markup__count(buf, lost);
+	if (model__losses_known(model))
+		markup__count(buf, lost);
+	else
+		markup__missing(buf, "the recording was not finished: nothing counted its losses");
 	for (size_t i = 0; lost && i < model->counter_cnt; i++) {
 		const struct counter *counter = &model->counters[i];
 

@@ -146,7 +146,7 @@ static int64_t get_mode(const struct row *row, int counter)
 	const int64_t *c = row->task->c;
 	double ticks = (double)c[COUNTER_TICKS_USER] + c[COUNTER_TICKS_KERNEL];
 
-	if (!is_thread(row->task) || (ticks <= 0 && c[COUNTER_ON_CPU] > 0))
+	if (!is_thread(row->task) || (ticks < 5 && c[COUNTER_ON_CPU] > 0))
 		return COLUMN_NULL;
 	if (ticks <= 0)
 		return 0;

@@ -180,6 +180,11 @@ static struct model *load_group(struct image *image, const struct members *membe
 	status->chunk_bad = bad < UINT32_MAX ? (uint32_t)bad : UINT32_MAX;
 	status->salvaged = !status->complete || bad || !image->toc_ok || !facts.is_final;
 	status->salvaged_ns = facts.elapsed_ns;
+	if (model && bad)
+		model__counter_add(
+			model, "snapshot_damaged",
+			"parts of the snapshot that could not be read: what they held is missing",
+			true, bad);
 	if (model && !facts.table_cnt) {
 		status->error = SNAPSHOT_DAMAGED;
 		model__free(model);
