@@ -77,7 +77,7 @@ same "$(section 'EXIT STATUS' | items)" \
 
 # counters: a loss is what the code calls one
 wire=$(tr '\n' ' ' <bpf/wire.h | grep -oE 'X\([A-Z_]+, [a-z_]+, [01],' | sed 's/X([A-Z_]*, //')
-others=$(cat user/cmd/meta.c user/model/*.c | tr -s '\n\t ' ' ' |
+others=$(cat user/cmd/meta.c user/model/*.c user/snapshot/*.c | tr -s '\n\t ' ' ' |
 	grep -oE '(model__counter_add\( ?model, |\{)"[a-z_]+", ("[^"]*" ?)+, (true|false)' |
 	sed -E 's/^[^"]*"([a-z_]+)".*, (true|false)$/\1 \2/')
 same "$(section 'LOSSES AND COUNTERS' | subsection Losses | items)" \

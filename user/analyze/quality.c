@@ -71,8 +71,8 @@ static int find_losses(struct analysis *analysis)
 	}
 	finding = finding__new(analysis, "losses", severity,
 			       "%llu event%s lost or not understood%s, most of them %s (%llu)",
-			       (unsigned long long)lost, lost == 1 ? " was" : "s were", of_all, model__str(model, top->name),
-			       (unsigned long long)top->val);
+			       (unsigned long long)lost, lost == 1 ? " was" : "s were", of_all,
+			       model__str(model, top->name), (unsigned long long)top->val);
 	if (!finding)
 		return -ENOMEM;
 	finding->is_quality = true;

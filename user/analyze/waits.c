@@ -196,12 +196,13 @@ static int find_stretch(struct analysis *analysis)
 	severity = worst.slice->depth ? SEVERITY_WARNING : SEVERITY_INFO;
 	if (worst.slice->depth && worst.ns >= STRETCH_CRITICAL_NS)
 		severity = SEVERITY_CRITICAL;
-	finding = finding__new(analysis, "long-block", severity,
-			       "%s spent %s blocked by %s, in one wait or several, of a slice of %s "
-			       "that began %s into the recording (%zu such slices)",
-			       name, ns_text(text, worst.ns), stretch_causes[worst.cause].what,
-			       ns_text(within, worst.slice->dur_ns),
-			       ns_text(at, worst.slice->start_ns), worst.cnt);
+	finding =
+		finding__new(analysis, "long-block", severity,
+			     "%s spent %s blocked by %s, in one wait or several, of a slice of %s "
+			     "that began %s into the recording (%zu such slices)",
+			     name, ns_text(text, worst.ns), stretch_causes[worst.cause].what,
+			     ns_text(within, worst.slice->dur_ns),
+			     ns_text(at, worst.slice->start_ns), worst.cnt);
 	if (!finding)
 		return -ENOMEM;
 	finding->confidence = worst.slice->depth ? 0.9 : 0.6;
