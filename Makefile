@@ -4,6 +4,8 @@
 
 STATIC ?=
 BUILD ?= $(if $(STATIC),build/static,build)
+# one name for one folder, or the dependencies written under one name do not hold under the other
+override BUILD := $(patsubst $(CURDIR)/%,%,$(BUILD))
 PREFIX ?= /usr/local
 DESTDIR ?=
 CLANG ?= clang
