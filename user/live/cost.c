@@ -12,13 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "asyncscope.skel.h"
+#include "base/clock.h"
 
 #define WINDOW_NS 100000000ULL
 #define PERIOD_NS 2000000000ULL
@@ -86,10 +86,7 @@ void live__measure(struct live *live, uint64_t now_ns)
 
 void live__cost(struct live *live, uint64_t duration_ns, struct live_cost *cost)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	close_window(live, ts.tv_sec * 1000000000ULL + ts.tv_nsec);
+	close_window(live, mono_ns());
 	*cost = live->used;
 	if (!cost->window_ns)
 		return;
@@ -145,13 +142,11 @@ __attribute__((noinline, patchable_function_entry(1))) static void calibration_p
 
 static uint64_t time_calls(void)
 {
-	struct timespec a, b;
+	uint64_t began = mono_ns();
 
-	clock_gettime(CLOCK_MONOTONIC, &a);
 	for (int i = 0; i < CALIBRATION_CALLS; i++)
 		calibration_point();
-	clock_gettime(CLOCK_MONOTONIC, &b);
-	return (b.tv_sec - a.tv_sec) * 1000000000ULL + b.tv_nsec - a.tv_nsec;
+	return mono_ns() - began;
 }
 
 /* The mapping of our own code: its name below /proc/self/map_files, and the file offset of addr. */

@@ -54,8 +54,8 @@ static bool probe_switch_state(const struct btf *btf)
 	return type && btf_is_func_proto(type) && btf_vlen(type) >= 5;
 }
 
-/* A program that only returns, of any type. */
-static int load_return(enum bpf_prog_type type, enum bpf_attach_type attach_type)
+/* A program that only returns, of any type; btf_id is what it attaches to, or 0. */
+static int load_return(enum bpf_prog_type type, enum bpf_attach_type attach_type, int btf_id)
 {
 	const struct bpf_insn insns[] = {
 		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
@@ -63,22 +63,17 @@ static int load_return(enum bpf_prog_type type, enum bpf_attach_type attach_type
 	};
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = attach_type);
 
+	opts.attach_btf_id = btf_id;
 	return bpf_prog_load(type, "probe", "GPL", insns, sizeof(insns) / sizeof(insns[0]), &opts);
 }
 
 static bool probe_fentry(const struct btf *btf)
 {
-	const struct bpf_insn insns[] = {
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
-		{.code = BPF_JMP | BPF_EXIT},
-	};
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_FENTRY);
 	int id = btf__find_by_name_kind(btf, "vfs_read", BTF_KIND_FUNC), fd, link;
 
 	if (id < 0)
 		return false;
-	opts.attach_btf_id = id;
-	fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, "probe", "GPL", insns, 2, &opts);
+	fd = load_return(BPF_PROG_TYPE_TRACING, BPF_TRACE_FENTRY, id);
 	if (fd < 0)
 		return false;
 	link = bpf_raw_tracepoint_open(NULL, fd);
@@ -90,16 +85,10 @@ static bool probe_fentry(const struct btf *btf)
 
 static bool probe_tp_btf(const struct btf *btf)
 {
-	const struct bpf_insn insns[] = {
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
-		{.code = BPF_JMP | BPF_EXIT},
-	};
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_RAW_TP);
-	int fd;
+	int fd = load_return(BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP,
+			     btf__find_by_name_kind(btf, "btf_trace_sched_switch",
+						    BTF_KIND_TYPEDEF));
 
-	opts.attach_btf_id =
-		btf__find_by_name_kind(btf, "btf_trace_sched_switch", BTF_KIND_TYPEDEF);
-	fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, "probe", "GPL", insns, 2, &opts);
 	if (fd < 0)
 		return false;
 	close(fd);
@@ -174,7 +163,7 @@ const char *tracefs_path(void)
 
 static void probe_root(struct features *features)
 {
-	int fd = load_return(BPF_PROG_TYPE_RAW_TRACEPOINT, 0);
+	int fd = load_return(BPF_PROG_TYPE_RAW_TRACEPOINT, 0, 0);
 
 	features->root = fd >= 0;
 	features->root_err = fd < 0 ? -fd : 0;

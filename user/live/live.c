@@ -15,17 +15,10 @@
 
 #include "asyncscope.skel.h"
 #include "base/array.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "live/caps.h"
 #include "live/object.h"
-
-static uint64_t mono_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
-}
 
 static int on_record(void *ctx, void *data, size_t sz)
 {
