@@ -455,17 +455,24 @@ static __always_inline void fill_slice(struct wire_slice *slice, struct thread_s
 	__builtin_memset(slice->pad, 0, sizeof(slice->pad));
 }
 
-static __always_inline void emit_slice(struct thread_state *thread, struct frame *frame,
-				       const u64 *counters, u32 idx, struct flush *flush)
+/* One after the other: left to itself, the compiler loads them all first and runs out of stack. */
+#define OR_INTO(sum, val)                                                                          \
+	do {                                                                                       \
+		u64 read = (val);                                                                  \
+		asm volatile("%0 |= %1" : "+r"(sum) : "r"(read));                                  \
+	} while (0)
+
+static __noinline void emit_slice(struct thread_state *thread, struct frame *frame,
+				  const u64 *counters, u32 idx, struct flush *flush)
 {
 	u64 beyond_small = 0, beyond_medium = 0;
 
 #pragma unroll
 	for (int i = 0; i < COUNTER_CNT; i++) {
 		if (!(SHAPE_SMALL >> i & 1))
-			beyond_small |= counters[i];
+			OR_INTO(beyond_small, counters[i]);
 		if (!(SHAPE_MEDIUM >> i & 1))
-			beyond_medium |= counters[i];
+			OR_INTO(beyond_medium, counters[i]);
 	}
 	/* a record that is lost leaves a gap in the numbers */
 	frame->flushed_ns = flush->now;
@@ -489,6 +496,8 @@ static __always_inline void add_counts(u64 *counters, struct thread_state *threa
 	counters[COUNTER_SWITCH_INVOLUNTARY] += counts.nivcsw - thread->mark.nivcsw;
 	counters[COUNTER_FAULT_MINOR] += counts.min_flt - thread->mark.min_flt;
 	counters[COUNTER_FAULT_MAJOR] += counts.maj_flt - thread->mark.maj_flt;
+	counters[COUNTER_DISK_READ_BYTES] += counts.read_bytes - thread->mark.read_bytes;
+	counters[COUNTER_DISK_WRITE_BYTES] += counts.write_bytes - thread->mark.write_bytes;
 }
 
 static __always_inline void add_splits(u64 *counters, struct frame *frame)

@@ -46,6 +46,22 @@ struct frame {
 /* Kernel counters of the thread that are exact at any time: a frame owns the difference. */
 struct kernel_counts {
 	u64 nvcsw, nivcsw, min_flt, maj_flt;
+	u64 read_bytes, write_bytes; /* that it made storage read, or have to write */
+};
+
+/* A system call or a kernel function that does IO and has not ended. */
+struct io_call {
+	u64 enter_ns; /* 0: its beginning was not seen */
+	u64 file; /* struct file *, struct socket * or struct sock *: only a key and a place to look */
+	u64 arg;
+	u32 nr; /* the system call, or what the source keeps here */
+	u32 depth; /* kernel functions of one level call each other: the outermost counts */
+};
+
+enum io_level {
+	LEVEL_CALL, /* system calls, or the VFS functions */
+	LEVEL_SOCKET, /* the socket functions, which may run inside of these */
+	LEVEL_CNT
 };
 
 struct thread_state {
@@ -61,6 +77,7 @@ struct thread_state {
 	u64 split_hw[HW_CNT];
 	u64 mark_hw[HW_CNT];
 	struct kernel_counts mark;
+	struct io_call calls[LEVEL_CNT];
 	/* sched_switch */
 	u64 in_ns; /* came on the CPU */
 	u64 in_exec_ns;
@@ -168,6 +185,13 @@ static __always_inline void kernel_counts_read(struct kernel_counts *counts,
 	counts->nivcsw = BPF_CORE_READ(task, nivcsw);
 	counts->min_flt = BPF_CORE_READ(task, min_flt);
 	counts->maj_flt = BPF_CORE_READ(task, maj_flt);
+	/* absent in kernels built without CONFIG_TASK_IO_ACCOUNTING */
+	counts->read_bytes = 0;
+	counts->write_bytes = 0;
+	if (bpf_core_field_exists(task->ioac.read_bytes)) {
+		counts->read_bytes = BPF_CORE_READ(task, ioac.read_bytes);
+		counts->write_bytes = BPF_CORE_READ(task, ioac.write_bytes);
+	}
 }
 
 /* An index below `cnt`, a power of two, in a way that the compiler cannot leave out and that

@@ -104,6 +104,8 @@ static __always_inline void border(struct here *here)
 	frame->c[COUNTER_SWITCH_INVOLUNTARY] += counts.nivcsw - thread->mark.nivcsw;
 	frame->c[COUNTER_FAULT_MINOR] += counts.min_flt - thread->mark.min_flt;
 	frame->c[COUNTER_FAULT_MAJOR] += counts.maj_flt - thread->mark.maj_flt;
+	frame->c[COUNTER_DISK_READ_BYTES] += counts.read_bytes - thread->mark.read_bytes;
+	frame->c[COUNTER_DISK_WRITE_BYTES] += counts.write_bytes - thread->mark.write_bytes;
 	thread->mark = counts;
 	frame->c[COUNTER_PROBE_HITS]++;
 	if (cfg.hw_mask) {

@@ -52,6 +52,26 @@ enum wire_runtime {
 	X(CPUS, cpus_mask, OR)                                                                     \
 	X(TICKS_USER, ticks_user_ns, SUM)                                                          \
 	X(TICKS_KERNEL, ticks_kernel_ns, SUM)                                                      \
+	X(IO_READ_BYTES, io_read_bytes, SUM)                                                       \
+	X(IO_WRITE_BYTES, io_write_bytes, SUM)                                                     \
+	X(IO_READS, io_reads, SUM)                                                                 \
+	X(IO_WRITES, io_writes, SUM)                                                               \
+	X(IO_ERRORS, io_errors, SUM)                                                               \
+	X(IO_TIME, io_time_ns, SUM)                                                                \
+	X(DISK_READ_BYTES, disk_read_bytes, SUM)                                                   \
+	X(DISK_WRITE_BYTES, disk_write_bytes, SUM)                                                 \
+	X(NET_SENT_BYTES, net_sent_bytes, SUM)                                                     \
+	X(NET_RECEIVED_BYTES, net_received_bytes, SUM)                                             \
+	X(NET_SENDS, net_sends, SUM)                                                               \
+	X(NET_RECEIVES, net_receives, SUM)                                                         \
+	X(NET_PACKETS_SENT, net_packets_sent, SUM)                                                 \
+	X(NET_PACKETS_RECEIVED, net_packets_received, SUM)                                         \
+	X(NET_ERRORS, net_errors, SUM)                                                             \
+	X(NET_TIME, net_time_ns, SUM)                                                              \
+	X(NET_RETRANSMITS, net_retransmits, SUM)                                                   \
+	X(RSS_GROWN, rss_grown_bytes, SUM)                                                         \
+	X(MAPPED_BYTES, mapped_bytes, SUM)                                                         \
+	X(UNMAPPED_BYTES, unmapped_bytes, SUM)                                                     \
 	X(HW_CYCLES, hw_cycles, SUM)                                                               \
 	X(HW_INSTRUCTIONS, hw_instructions, SUM)                                                   \
 	X(HW_CACHE_MISSES, hw_cache_misses, SUM)                                                   \
@@ -94,6 +114,9 @@ enum wire_kind {
 	WIRE_LATENCY,
 	WIRE_FORK,
 	WIRE_EXEC,
+	WIRE_FILE,
+	WIRE_CONN,
+	WIRE_USE,
 	WIRE_KIND_CNT
 };
 
@@ -201,6 +224,175 @@ struct wire_exec {
 	char comm[COMM_SZ];
 };
 
+/*
+ * What a task does with one file, peer or disk: one distribution per operation. Kept in a BPF map
+ * that user space swaps and empties now and then; the counters of slices hold the sums, so that a
+ * full map loses the "which one", never the "how much".
+ * X(id, name, meaning)
+ */
+#define WIRE_IO_OPS(X)                                                                             \
+	X(READ, read, "read or received")                                                          \
+	X(WRITE, write, "written or sent")                                                         \
+	X(SYNC, sync, "fsync and its like")                                                        \
+	X(OPEN, open, "opened")                                                                    \
+	X(CONNECT, connect, "connected: from the call until it is established")                    \
+	X(ACCEPT, accept, "accepted: established until the program took it from the queue")        \
+	X(REQUEST, request, "served: from the first byte received until the first byte sent")      \
+	X(RESPONSE, response, "waited for: from the first byte sent until the first one received") \
+	X(QUEUED, queued, "data lay in the socket until the program received it")                  \
+	X(FAULT, fault, "pages of a mapped file that had to be fetched")                           \
+	X(DISK_READ, disk_read, "requests to the device, from issue to completion")                \
+	X(DISK_WRITE, disk_write, "the same for writes and flushes")
+
+enum wire_io_op {
+#define X(id, name, meaning) IO_##id,
+	WIRE_IO_OPS(X)
+#undef X
+		IO_OP_CNT
+};
+
+struct wire_use_key {
+	__u64 task;
+	__u64 object; /* the id of a WIRE_FILE or WIRE_CONN; of disks 1 << 63 | device; 0: unknown */
+	__u32 op; /* enum wire_io_op */
+	__u32 tgid;
+};
+
+/* Four buckets per power of two from 2^IO_MIN_LOG2 nanoseconds on; the first and the last one take
+ * what is beyond. */
+#define IO_BUCKETS  104
+#define IO_MIN_LOG2 8
+struct wire_use_val {
+	__u64 cnt; /* that succeeded */
+	__u64 bytes;
+	__u64 errors; /* that failed */
+	__u64 again; /* of no effect: would block, or interrupted */
+	__u64 ns; /* summed over those in the buckets: cnt and errors, if their beginning was seen */
+	__u64 max_ns;
+	__u32 latency[IO_BUCKETS];
+};
+
+/* Drained from the map: not a record of the ring, but decoded like one. hdr.ns: when. */
+struct wire_use {
+	struct wire_hdr hdr;
+	struct wire_use_key key;
+	struct wire_use_val val;
+};
+
+/* A file is met for the first time, or under a new name. */
+#define FILE_PATH_MAX 4096
+struct wire_file {
+	struct wire_hdr hdr;
+	__u64 id;
+	__u64 ino;
+	__u32 dev; /* the kernel's: major << 20 | minor */
+	__u32 rdev; /* of a device */
+	__u16 mode; /* S_IFMT says what it is */
+	__u16 path_sz; /* bytes behind it: components, each with its NUL, the last one first */
+	__u32 magic; /* of the file system */
+	__u8 flags; /* FILE_* */
+	__u8 pad[7];
+};
+
+enum wire_file_flags {
+	FILE_DELETED = 1,
+	FILE_CUT = 2, /* the path has more components than were read */
+	FILE_DETACHED = 4, /* outside of the target's root, or of a mount that is gone */
+	FILE_PSEUDO = 8, /* no path: the one component is the kind, like [eventfd] */
+};
+
+/* A socket's life: when it is met, becomes connected, ends, and as it is at the recording's end. */
+#define WIRE_CONN_EVENTS(X)                                                                        \
+	X(SEEN, seen, "it was there, or is no connection (datagrams, listening)")                  \
+	X(OPENED, opened, "connected or accepted")                                                 \
+	X(FAILED, failed, "could not be connected")                                                \
+	X(CLOSED, closed, "its end")                                                               \
+	X(LAST, last, "as it is when the recording ends")
+
+enum wire_conn_event {
+#define X(id, name, meaning) CONN_##id,
+	WIRE_CONN_EVENTS(X)
+#undef X
+		CONN_EVENT_CNT
+};
+
+/* Who began it. */
+#define WIRE_CONN_ROLES(X)                                                                         \
+	X(UNKNOWN, unknown)                                                                        \
+	X(CLIENT, client)                                                                          \
+	X(SERVER, server)                                                                          \
+	X(LISTENER, listener)                                                                      \
+	X(DATAGRAM, datagram)
+
+enum wire_conn_role {
+#define X(id, name) ROLE_##id,
+	WIRE_CONN_ROLES(X)
+#undef X
+		ROLE_CNT
+};
+
+#define UNIX_PATH_SZ 108
+struct wire_conn {
+	struct wire_hdr hdr;
+	__u64 id;
+	__u64 task; /* who opened it, or uses it first */
+	__u64 since_ns; /* when it was opened or met */
+	/* TCP only, as TCP_INFO has them */
+	__u64 bytes_acked, bytes_received;
+	__u32 srtt_us, rttvar_us, min_rtt_us; /* min_rtt_us: ~0 = none yet */
+	__u32 cwnd, mss;
+	__u32 segs_out, segs_in, retransmits;
+	/* of these, not charged to any slice */
+	__u32 rest_out, rest_in, rest_retransmits;
+	__u16 family; /* AF_* */
+	__u16 type; /* SOCK_* */
+	__u16 protocol;
+	__u16 local_port, peer_port; /* host byte order */
+	__u8 event; /* enum wire_conn_event */
+	__u8 role; /* enum wire_conn_role */
+	__u8 state; /* TCP_* */
+	__u8 flags; /* CONN_HAS_* */
+	__u8 pad[6];
+	__u8 local[16], peer[16]; /* IPv4 in the first four */
+	char path[UNIX_PATH_SZ]; /* of a unix socket; abstract ones begin with @ */
+	__u8 pad2[4];
+};
+
+enum wire_conn_flags {
+	CONN_HAS_TCP = 1, /* TCP's numbers are filled in */
+	CONN_IS_ACTIVE = 2, /* counts as an active connection */
+};
+
+/* What user space looks at every tick of its clock. */
+#define WIRE_GAUGES(X)                                                                             \
+	X(CONNECTIONS, connections, "connections open")                                            \
+	X(IO_IN_FLIGHT, io_in_flight, "operations on files in flight")                             \
+	X(DISK_IN_FLIGHT, disk_in_flight, "requests at the device in flight")
+
+enum wire_gauge {
+#define X(id, name, meaning) GAUGE_##id,
+	WIRE_GAUGES(X)
+#undef X
+		GAUGE_CNT
+};
+
+/* Where IO and network are accounted, best first. */
+#define WIRE_IO_SOURCES(X)                                                                         \
+	X(AUTO, "auto", "the best of the others")                                                  \
+	X(SYSCALL, "syscall", "system call tracepoints (tp_btf)")                                  \
+	X(SYSCALL_CLASSIC, "syscall-classic", "system call tracepoints (classic)")                 \
+	X(FENTRY, "fentry", "fentry and fexit on VFS and socket functions")                        \
+	X(KPROBE, "kprobe", "kprobes on VFS and socket functions (perf)")                          \
+	X(KPROBE_TRACEFS, "kprobe-tracefs", "kprobes on VFS and socket functions (tracefs)")       \
+	X(OFF, "off", "none")
+
+enum wire_io_source {
+#define X(id, name, meaning) IO_SOURCE_##id,
+	WIRE_IO_SOURCES(X)
+#undef X
+		IO_SOURCE_CNT
+};
+
 /* Who made whom runnable: kept in a BPF map, read when the recording ends. */
 struct wire_edge_key {
 	__u64 from; /* 0: an interrupt, or a task outside of the target */
@@ -240,7 +432,14 @@ struct wire_native_key {
 	X(WAKE_UNSEEN, wake_unseen, 0,                                                             \
 	  "threads that ran again although nothing was seen to wake them")                         \
 	X(TASK_UNKNOWN, task_unknown, 0, "wakes and ends of tasks that had not been seen before")  \
-	X(STACK_BOUNDS, stack_bounds, 0, "frames entered while the stack's bounds were not known")
+	X(STACK_BOUNDS, stack_bounds, 0, "frames entered while the stack's bounds were not known") \
+	X(USES_FULL, uses_full, 1,                                                                 \
+	  "operations counted, but not by file or peer, because that table was full")              \
+	X(CONNS_FULL, conns_full, 1,                                                               \
+	  "sockets not followed because the table of connections was full")                        \
+	X(FILE_UNKNOWN, file_unknown, 0, "operations on descriptors that could not be looked up")  \
+	X(CALLS_NESTED, calls_nested, 0, "operations inside of others, counted once")              \
+	X(REQUESTS_FULL, requests_full, 1, "disk requests not timed because their table was full")
 
 enum wire_loss {
 #define X(id, name, missing, meaning) LOSS_##id,
@@ -267,7 +466,9 @@ struct wire_config {
 	__u8 has_switch_state; /* sched_switch tells prev_state as its fourth argument */
 	__u8 has_task_pt_regs; /* bpf_task_pt_regs() */
 	__u8 hw_mask; /* bit i: hardware counter i is read */
-	__u8 pad[7];
+	__u8 io_source; /* enum wire_io_source, never AUTO */
+	__u8 io_extra; /* kernel functions are hooked too, for what system calls do not show */
+	__u8 pad[5];
 };
 
 _Static_assert(COUNTER_CNT <= 64, "a slice's presence bitmap is 64 bits");
@@ -279,6 +480,11 @@ _Static_assert(sizeof(struct wire_rename) == 40, "wire_rename");
 _Static_assert(sizeof(struct wire_latency) == 24 + 4 * LATENCY_BUCKETS, "wire_latency");
 _Static_assert(sizeof(struct wire_fork) == 24, "wire_fork");
 _Static_assert(sizeof(struct wire_exec) == 40, "wire_exec");
+_Static_assert(sizeof(struct wire_use_key) == 24, "wire_use_key");
+_Static_assert(sizeof(struct wire_use_val) == 48 + 4 * IO_BUCKETS, "wire_use_val");
+_Static_assert(sizeof(struct wire_use) == 40 + sizeof(struct wire_use_val), "wire_use");
+_Static_assert(sizeof(struct wire_file) == 56, "wire_file");
+_Static_assert(sizeof(struct wire_conn) == 264, "wire_conn");
 _Static_assert(sizeof(struct wire_edge_key) == 16, "wire_edge_key");
 _Static_assert(sizeof(struct wire_edge) == 24, "wire_edge");
 _Static_assert(sizeof(struct wire_native_key) == 16, "wire_native_key");

@@ -454,6 +454,8 @@ static void test_fold(void)
 	   "a folded thread leaves its wall and latencies");
 	spawn(model, 9000, 9, RUNTIME_THREAD, "short", 0);
 	feed__finish(model, END_NS);
+	idx = model__class_get(model, named_id(RUNTIME_THREAD, "short"), RUNTIME_THREAD, "short");
+	class = &model->classes[idx];
 	ok(class->folded_cnt == 1 && !model__task(model, 1),
 	   "the end does not bring folded tasks back");
 	model__free(model);

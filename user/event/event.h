@@ -24,6 +24,17 @@ struct event_slice {
 	uint8_t running;
 };
 
+/* The path from the root, put together: "/var/log/x", "pipe:[77]" or "[eventfd]". */
+struct event_file {
+	uint64_t id;
+	uint64_t ino;
+	uint32_t dev, rdev;
+	uint32_t magic;
+	uint16_t mode;
+	uint8_t flags; /* FILE_* */
+	char path[FILE_PATH_MAX];
+};
+
 struct event {
 	enum wire_kind kind;
 	uint32_t tgid;
@@ -36,6 +47,9 @@ struct event {
 		struct wire_latency latency;
 		struct wire_fork fork;
 		struct wire_exec exec;
+		struct event_file file;
+		struct wire_conn conn;
+		struct wire_use use;
 	};
 };
 

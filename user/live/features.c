@@ -95,7 +95,7 @@ static bool probe_tp_btf(const struct btf *btf)
 	return true;
 }
 
-#define STATE_SZ 6144 /* about a thread's state */
+#define STATE_SZ 10240 /* about a thread's state */
 
 /* Types for a map from int to STATE_SZ bytes: task storage wants them. */
 static struct btf *storage_types(int *key, int *val)

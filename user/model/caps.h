@@ -21,6 +21,9 @@
 	X(HEAP, "memory", "this version does not trace allocations")                               \
 	X(IO, "io", "this version does not count IO per task")                                     \
 	X(NETWORK, "network", "this version does not count network traffic per task")              \
+	X(DISK_BYTES, "disk_bytes", "the kernel's IO accounting was not read")                     \
+	X(DISK, "disk", "block requests were not attached")                                        \
+	X(RSS, "rss", "the kernel's RSS accounting was not attached")                              \
 	X(GPU, "gpu", "no GPU source on this machine")                                             \
 	X(STACKS, "stacks", "this version does not record stacks")                                 \
 	X(SOURCE, "source_location", "this version does not resolve source locations")             \

@@ -26,6 +26,8 @@ int feed__start(struct model *model, const struct feed_options *options);
 int feed__event(struct model *model, const struct event *event);
 /* A wake edge read from the BPF map when the recording ends, before feed__finish(). */
 int feed__edge(struct model *model, const struct wire_edge_key *key, const struct wire_edge *edge);
+/* One value of a series; in any order. */
+int feed__sample(struct model *model, enum model_series series, uint64_t mono_ns, int64_t val);
 /* Closes what is open: states, walls, timeline order. `end_ns` is a model time: the recording's
  * duration. After it the model is as a reader would get it. */
 int feed__finish(struct model *model, int64_t end_ns);

@@ -113,6 +113,100 @@ struct slice {
 	int64_t c[SLICE_TIMES]; /* on_cpu .. idle, in wire order */
 };
 
+/*
+ * What IO goes to: a file by its path, a peer by its address, a disk. Sockets of one peer are one
+ * object: those that the target accepted by the peer's address and the own port, those that it
+ * connected by the peer's address and port.
+ * X(id, name, group)
+ */
+enum object_group { GROUP_FILE, GROUP_SOCKET, GROUP_DISK };
+
+#define MODEL_OBJECTS(X)                                                                           \
+	X(UNKNOWN, "unknown", FILE)                                                                \
+	X(REGULAR, "file", FILE)                                                                   \
+	X(DIRECTORY, "directory", FILE)                                                            \
+	X(BLOCK, "block device", FILE)                                                             \
+	X(CHARACTER, "character device", FILE)                                                     \
+	X(TERMINAL, "terminal", FILE)                                                              \
+	X(PIPE, "pipe", FILE)                                                                      \
+	X(EVENTFD, "eventfd", FILE)                                                                \
+	X(TIMERFD, "timerfd", FILE)                                                                \
+	X(SIGNALFD, "signalfd", FILE)                                                              \
+	X(INOTIFY, "inotify", FILE)                                                                \
+	X(MEMORY, "memory file", FILE)                                                             \
+	X(KERNEL, "kernel file", FILE) /* /proc, /sys and their like */                            \
+	X(ANONYMOUS, "anonymous file", FILE)                                                       \
+	X(TCP, "tcp", SOCKET)                                                                      \
+	X(UDP, "udp", SOCKET)                                                                      \
+	X(UNIX, "unix", SOCKET)                                                                    \
+	X(SOCKET, "socket", SOCKET) /* of another family */                                        \
+	X(DISK, "disk", DISK)
+
+enum object_kind {
+#define X(id, name, group) OBJECT_##id,
+	MODEL_OBJECTS(X)
+#undef X
+		OBJECT_KIND_CNT
+};
+
+struct object {
+	uint64_t ino;
+	uint32_t dev; /* major << 20 | minor; of a file: the file system's */
+	uint32_t name; /* string: path or peer ("10.0.0.7:6379", "10.0.0.7", "unix:/run/x.sock") */
+	uint32_t local; /* string: the own end of sockets that were accepted or listen; or "" */
+	uint8_t kind; /* enum object_kind */
+	uint8_t role; /* enum wire_conn_role */
+	uint8_t flags; /* FILE_DELETED, FILE_CUT, FILE_DETACHED */
+};
+
+/* What one task (or the folded ones of a class) did with one object, one operation. */
+struct use {
+	uint64_t task; /* 0: of the class, or of nobody when that is NO_IDX */
+	uint32_t class_idx; /* NO_IDX unless folded */
+	uint32_t object;
+	uint8_t op; /* enum wire_io_op */
+	uint64_t cnt, bytes, errors, again;
+	struct hist latency; /* of those whose beginning was seen */
+};
+
+/* The connections of one task (or of a class's folded ones) with one peer. */
+struct link {
+	uint64_t task;
+	uint32_t class_idx;
+	uint32_t object;
+	uint64_t met; /* were there before the recording, or came from another process */
+	uint64_t opened, failed, closed;
+	int64_t active, active_max;
+	/* TCP, summed over its connections; as TCP_INFO when there is one */
+	uint64_t tcp_cnt; /* connections that told */
+	uint64_t segs_out, segs_in, retransmits, bytes_acked, bytes_received;
+	uint64_t rtt_sum_us, rttvar_sum_us, cwnd_sum, rtt_cnt;
+	uint32_t rtt_min_us, rtt_max_us; /* smoothed; 0 while rtt_cnt is 0 */
+	uint32_t path_rtt_us; /* the kernel's own minimum; 0 = none yet */
+	uint32_t mss; /* of the last one */
+};
+
+/* Quantities over time, at each tick of the recorder (100 ms): X(id, name, unit, meaning) */
+#define MODEL_SERIES(X)                                                                            \
+	X(CONNECTIONS, "connections_active", "connections", "connections open at that time")       \
+	X(IO_QUEUE, "io_queue_depth", "operations",                                                \
+	  "file operations in flight, mean of the interval x1000")                                 \
+	X(IO_IN_FLIGHT, "io_in_flight", "operations", "file operations in flight at that time")    \
+	X(DISK_IN_FLIGHT, "disk_in_flight", "requests", "disk requests in flight at that time")
+
+enum model_series {
+#define X(id, name, unit, meaning) SERIES_##id,
+	MODEL_SERIES(X)
+#undef X
+		SERIES_CNT
+};
+
+struct sample {
+	int64_t at_ns;
+	int64_t val;
+	uint8_t series;
+};
+
 /* A named quantity with its meaning: losses, probe hits, unattributed time. */
 struct counter {
 	uint32_t name;
@@ -199,6 +293,14 @@ struct model {
 	size_t edge_cnt, edge_cap;
 	struct slice *slices;
 	size_t slice_cnt, slice_cap;
+	struct object *objects;
+	size_t object_cnt, object_cap;
+	struct use *uses; /* sorted by task (0 last), class, object, op once the recording ended */
+	size_t use_cnt, use_cap;
+	struct link *links; /* sorted alike */
+	size_t link_cnt, link_cap;
+	struct sample *samples; /* sorted by series, then time, once the recording ended */
+	size_t sample_cnt, sample_cap;
 	struct counter *counters;
 	size_t counter_cnt, counter_cap;
 	struct runtime_info *runtimes;
@@ -235,6 +337,19 @@ void model__cap_miss(struct model *model, enum model_cap cap, const char *reason
 const char *model__task_name(const struct model *model, const struct task *task, char *buf,
 			     size_t sz);
 
+/* The uses of one task, or of the folded tasks of a class (task 0): the first one and how many. */
+const struct use *model__uses(const struct model *model, uint64_t task, uint32_t class_idx,
+			      size_t *cnt);
+const struct link *model__links(const struct model *model, uint64_t task, uint32_t class_idx,
+				size_t *cnt);
+
+const char *object_kind_name(unsigned int kind);
+enum object_group object_group(unsigned int kind);
+const char *io_op_name(unsigned int op);
+const char *conn_role_name(unsigned int role);
+const char *series_name(unsigned int series);
+const char *series_unit(unsigned int series);
+const char *series_meaning(unsigned int series);
 const char *runtime_name(unsigned int runtime);
 const char *state_name(unsigned int state);
 const char *binding_name(unsigned int binding);

@@ -82,6 +82,11 @@ struct sched_info {
 	unsigned long long run_delay;
 };
 
+struct task_io_accounting {
+	u64 read_bytes;
+	u64 write_bytes;
+};
+
 struct task_struct {
 	struct thread_info thread_info;
 	unsigned int __state;
@@ -101,6 +106,7 @@ struct task_struct {
 	unsigned long maj_flt;
 	char comm[16];
 	struct files_struct *files;
+	struct task_io_accounting ioac;
 	void *stack;
 };
 

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Accounting one finished operation on a file or a socket: to the innermost frame's counters, and to
+ * the table of uses by (task, object, operation). Implemented in io.bpf.c (files) and net.bpf.c
+ * (sockets); spoken by the sources: syscall.bpf.c and kernel.bpf.c.
+ */
+#ifndef IO_BPF_H
+#define IO_BPF_H
+
+#include "core.bpf.h"
+
+/* The other end of a datagram; family 0: not told. */
+struct io_peer {
+	u8 addr[16];
+	u16 family;
+	u16 port; /* host byte order */
+	u32 pad;
+};
+
+/* One operation that has ended. Filled in by the source, in the thread's own context. */
+struct io_done {
+	struct file *file;
+	struct sock *sock; /* of a socket; io_finish() looks it up when it is NULL */
+	s64 ret; /* what the kernel returned: < 0 is an error */
+	u64 bytes;
+	u64 now;
+	u64 ns; /* how long it took; 0: its beginning was not seen */
+	u32 op; /* enum wire_io_op */
+	u32 packets; /* datagrams, where the operation knows; else 0 */
+	struct io_peer peer;
+};
+
+/* Values that a system call or a kernel function ends with. */
+#define EINTR_	      4
+#define EAGAIN_	      11
+#define EALREADY_     114
+#define EINPROGRESS_  115
+#define ERESTARTSYS_  512 /* up to 516: begun anew, or turned into EINTR */
+#define ERESTART_LAST 516
+
+/* Of no effect, and no failure. */
+static __always_inline bool is_again(s64 ret)
+{
+	return ret == -EAGAIN_ || ret == -EINTR_ || ret == -EINPROGRESS_ || ret == -EALREADY_ ||
+	       (ret <= -ERESTARTSYS_ && ret >= -ERESTART_LAST);
+}
+
+#define S_IFMT   0170000
+#define S_IFSOCK 0140000
+#define S_IFREG  0100000
+#define S_IFBLK  0060000
+#define S_IFDIR  0040000
+#define S_IFCHR  0020000
+#define S_IFIFO  0010000
+
+static __always_inline u32 file_type(struct file *file)
+{
+	return BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT;
+}
+
+/* The open file of a descriptor of `task`, or NULL. */
+static __always_inline struct file *file_of_fd(struct task_struct *task, u64 fd)
+{
+	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
+	struct file *file = NULL, **slot;
+
+	if (!table || fd >= BPF_CORE_READ(table, max_fds))
+		return NULL;
+	slot = BPF_CORE_READ(table, fd) + fd;
+	bpf_probe_read_kernel(&file, sizeof(file), slot);
+	return file;
+}
+
+/* The state of the current thread when its IO is to be accounted now, or NULL. */
+static __always_inline struct thread_state *io_thread(void)
+{
+	if (armed != ARMED_ALL || !is_target(bpf_get_current_pid_tgid() >> 32))
+		return NULL;
+	return thread_expect(current_task());
+}
+
+/* io.bpf.c */
+/* Accounts one operation on whatever done->file is: a file, or a socket of any family. */
+__hidden void io_finish(struct thread_state *thread, struct io_done *done);
+/* One more entry of the distribution (task, object, op); `ret` < 0: failed or of no effect. */
+struct use_add {
+	u64 task;
+	u64 object;
+	u64 ns; /* 0: not known */
+	u64 bytes;
+	s64 ret;
+	u32 op;
+	u32 tgid;
+};
+__hidden void use_add(struct use_add *add);
+__hidden void gauge_add(u32 gauge, s64 val);
+
+/* net.bpf.c */
+__hidden void socket_finish(struct thread_state *thread, struct io_done *done);
+/* connect() begins: the connection may be established, or refused, before it returns. */
+__hidden void socket_connect_begins(struct thread_state *thread, struct file *file, u64 now);
+__hidden void socket_connect_ends(struct thread_state *thread, struct file *file, s64 ret, u64 now);
+__hidden void socket_accepted(struct thread_state *thread, struct file *file, u64 now, u64 ns);
+__hidden void socket_listens(struct thread_state *thread, struct file *file);
+__hidden void socket_closes(struct thread_state *thread, struct file *file, u64 now);
+
+/* A new id for an object; by the thread's own context, like those of tasks. */
+static __always_inline u64 object_id(struct thread_state *thread)
+{
+	return (u64)thread->tid << 32 | thread->seq++;
+}
+
+#endif
