@@ -92,7 +92,7 @@ export function readRows(page, label = "Tasks") {
 		rows.sort((a, b) => a.getAttribute("aria-rowindex") - b.getAttribute("aria-rowindex"));
 		return rows.map((row) => Object.fromEntries(keys.map((key, i) => {
 			const cell = row.children[i];
-			const exact = /^(-?[0-9,]+) ns$/.exec(cell.title);
+			const exact = /^(-?[0-9,]+) (?:ns|bytes)$/.exec(cell.title);
 			return [key, exact ? Number(exact[1].replaceAll(",", "")) : cell.textContent];
 		})));
 	}, label);

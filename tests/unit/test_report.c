@@ -196,9 +196,9 @@ static void test_pages(void)
 
 		snprintf(name, sizeof(name), "%zu tasks: a whole page", sizes[i]);
 		ok(page && strlen(page) == sz && strstr(page, "</html>"), name);
-		snprintf(name, sizeof(name), "%zu tasks: four scripts and nothing else runs",
+		snprintf(name, sizeof(name), "%zu tasks: seven scripts and nothing else runs",
 			 sizes[i]);
-		ok(page && count(page, "<script") == 4 && !strstr(page, "<img") &&
+		ok(page && count(page, "<script") == 7 && !strstr(page, "<img") &&
 			   !strstr(page, "<svg onload"),
 		   name);
 		ok(page && strstr(page, "data-theme=\"dark\"") && !strstr(page, "style=\""),

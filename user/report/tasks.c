@@ -28,6 +28,19 @@ static int64_t get_counter(const struct row *row, int counter)
 	return row->task->c[counter];
 }
 
+/* Of two counters. */
+#define BOTH(a, b) (COUNTER_##a | COUNTER_##b << 8)
+
+static int64_t get_both(const struct row *row, int counters)
+{
+	int64_t sum;
+
+	if (__builtin_add_overflow(row->task->c[counters & 0xff], row->task->c[counters >> 8],
+				   &sum))
+		return COLUMN_NULL;
+	return sum;
+}
+
 static bool is_thread(const struct task *task)
 {
 	return task->runtime == RUNTIME_THREAD;
@@ -129,17 +142,6 @@ static int64_t get_inside(const struct row *row, int arg)
 	return row->result->inside_ns;
 }
 
-static int64_t get_switches(const struct row *row, int arg)
-{
-	int64_t sum;
-
-	(void)arg;
-	if (__builtin_add_overflow(row->task->c[COUNTER_SWITCH_VOLUNTARY],
-				   row->task->c[COUNTER_SWITCH_INVOLUNTARY], &sum))
-		return COLUMN_NULL;
-	return sum;
-}
-
 /* On-CPU time split by where the timer's ticks fell; the ticks themselves are too coarse to show. */
 static int64_t get_mode(const struct row *row, int counter)
 {
@@ -155,17 +157,6 @@ static int64_t get_mode(const struct row *row, int counter)
 	    c[counter] > ticks)
 		return COLUMN_NULL;
 	return c[COUNTER_ON_CPU] * (c[counter] / ticks);
-}
-
-static int64_t get_faults(const struct row *row, int arg)
-{
-	int64_t sum;
-
-	(void)arg;
-	if (__builtin_add_overflow(row->task->c[COUNTER_FAULT_MINOR],
-				   row->task->c[COUNTER_FAULT_MAJOR], &sum))
-		return COLUMN_NULL;
-	return sum;
 }
 
 static int64_t get_thread(const struct row *row, int arg)
@@ -261,7 +252,9 @@ static const struct task_column columns[] = {
 	{{"kernel", "cpu_metrics.time_kernel_ms", "in the kernel", CAP_CPU},
 	 get_mode,
 	 COUNTER_TICKS_KERNEL},
-	{{"switches", "cpu_metrics.context_switches", "switches", CAP_WAITS}, get_switches, 0},
+	{{"switches", "cpu_metrics.context_switches", "switches", CAP_WAITS},
+	 get_both,
+	 BOTH(SWITCH_VOLUNTARY, SWITCH_INVOLUNTARY)},
 	COUNTER("preempted", "cpu_metrics.context_switches_involuntary", "preempted", WAITS,
 		SWITCH_INVOLUNTARY),
 	COUNTER("cycles", "cpu_metrics.cpu_cycles", "CPU cycles", CYCLES, HW_CYCLES),
@@ -273,8 +266,43 @@ static const struct task_column columns[] = {
 		HW_BRANCH_MISSES),
 	{{"cpus_hi", "cpu_metrics.core_affinity", "CPUs 32..63", CAP_CPU}, get_cpus, HIGH},
 	{{"cpus_lo", "cpu_metrics.core_affinity", "CPUs 0..31", CAP_CPU}, get_cpus, LOW},
-	{{"faults", "memory_metrics.page_faults", "page faults", CAP_FAULTS}, get_faults, 0},
+	{{"faults", "memory_metrics.page_faults", "page faults", CAP_FAULTS},
+	 get_both,
+	 BOTH(FAULT_MINOR, FAULT_MAJOR)},
 	COUNTER("faults_major", NULL, "page faults that waited for the disk", FAULTS, FAULT_MAJOR),
+	COUNTER("rss_grown", NULL, "memory that became resident while it ran, freed memory off it",
+		RSS, RSS_GROWN),
+	{{"io_bytes", NULL, "read and written: files, pipes and all else that is no socket",
+	  CAP_IO},
+	 get_both,
+	 BOTH(IO_READ_BYTES, IO_WRITE_BYTES)},
+	COUNTER("io_read", "io_metrics.bytes_read", "read", IO, IO_READ_BYTES),
+	COUNTER("io_written", "io_metrics.bytes_written", "written", IO, IO_WRITE_BYTES),
+	COUNTER("io_reads", "io_metrics.operations_read", "reads", IO, IO_READS),
+	COUNTER("io_writes", "io_metrics.operations_written", "writes", IO, IO_WRITES),
+	COUNTER("io_errors", "io_metrics.errors", "operations that failed", IO, IO_ERRORS),
+	COUNTER("io_time", NULL, "in operations on files of a storage", IO, IO_TIME),
+	COUNTER("disk_read", NULL, "of what it read, so much had to come from storage", DISK_BYTES,
+		DISK_READ_BYTES),
+	COUNTER("disk_written", NULL, "of what it wrote, so much is to be written to storage",
+		DISK_BYTES, DISK_WRITE_BYTES),
+	{{"net_bytes", NULL, "sent and received on sockets", CAP_NETWORK},
+	 get_both,
+	 BOTH(NET_SENT_BYTES, NET_RECEIVED_BYTES)},
+	COUNTER("net_sent", "network_metrics.bytes_sent", "sent", NETWORK, NET_SENT_BYTES),
+	COUNTER("net_received", "network_metrics.bytes_received", "received", NETWORK,
+		NET_RECEIVED_BYTES),
+	COUNTER("net_sends", NULL, "operations that sent", NETWORK, NET_SENDS),
+	COUNTER("net_receives", NULL, "operations that received", NETWORK, NET_RECEIVES),
+	COUNTER("net_packets_sent", "network_metrics.packets_sent", "packets", NETWORK,
+		NET_PACKETS_SENT),
+	COUNTER("net_packets_received", "network_metrics.packets_received", "packets", NETWORK,
+		NET_PACKETS_RECEIVED),
+	COUNTER("net_errors", "network_metrics.error_count", "operations that failed", NETWORK,
+		NET_ERRORS),
+	COUNTER("net_retransmits", "network_metrics.retransmissions", "sent again", NETWORK,
+		NET_RETRANSMITS),
+	COUNTER("net_time", NULL, "in operations on sockets", NETWORK, NET_TIME),
 	COUNTER("probe_hits", NULL, "probes that fired in it", ALWAYS, PROBE_HITS),
 	{{"forced", NULL, "frames whose end was inferred", CAP_ALWAYS}, get_forced, 0},
 	{{"slices_lost", NULL, "pieces of it that were lost", CAP_ALWAYS}, get_slices_lost, 0},
@@ -283,8 +311,8 @@ static const struct task_column columns[] = {
 
 /* Fields of the schema that this page has no column for: the reader is told why. */
 static const char *const unmeasured_groups[] = {
-	"memory_metrics.current_bytes", "io_metrics.bytes_read",
-	"network_metrics.bytes_sent",   "efficiency_score",
+	"memory_metrics.current_bytes",
+	"efficiency_score",
 	"source_location.file_path",
 };
 
