@@ -21,14 +21,15 @@ static void bytes(struct buf *buf, int64_t val)
 	format_bytes(buf, val < 0 ? 0 : val);
 }
 
-/* ", 41.2 MiB/s" */
+/* "41.2 MiB/s, " */
 static void rate(struct buf *buf, const struct analysis *analysis, int64_t val)
 {
 	int64_t duration = analysis->totals.duration_ns;
+	double per_second = duration > 0 ? val * 1e9 / duration : 0;
 
-	if (duration <= 0 || val <= 0)
+	if (per_second <= 0)
 		return;
-	format_bytes(buf, val * 1e9 / duration < 1.8e19 ? val * 1e9 / duration : UINT64_MAX);
+	format_bytes(buf, per_second < 1.8e19 ? per_second + 0.5 : 1.8e19);
 	buf__puts(buf, "/s, ");
 }
 
