@@ -36,7 +36,8 @@ static const struct error_rule {
 		.path = "io_metrics.errors",
 		.filter = {OP_BIT(READ) | OP_BIT(WRITE) | OP_BIT(SYNC), KINDS_FILE},
 		.cap = CAP_IO,
-		.how_to_verify = "`strace -f -Z -e trace=%desc -p PID` on a test system shows them.",
+		.how_to_verify =
+			"`strace -f -Z -e trace=%desc -p PID` on a test system shows them.",
 	},
 	{
 		.id = "network-errors",
@@ -88,10 +89,11 @@ static int find_errors(struct analysis *analysis, const struct error_rule *rule)
 	finding__evidence(finding, "operations", (double)all.cnt, "count", 0);
 	finding__evidence(finding, "share of calls", share * 100, "%", 0);
 	finding__evidence(finding, rule->path, (double)top->errors, "count", top->task);
-	return finding__advice(finding,
-			       "Look at what that task tries, and whether it tries again and again: a "
-			       "loop around a failing call costs and hides the cause.",
-			       rule->how_to_verify);
+	return finding__advice(
+		finding,
+		"Look at what that task tries, and whether it tries again and again: a "
+		"loop around a failing call costs and hides the cause.",
+		rule->how_to_verify);
 }
 
 /* Data in pieces much smaller than a page, often enough to cost: a buffer is missing. */
@@ -140,7 +142,8 @@ static int report_small(struct analysis *analysis, const struct small *small)
 	const struct task *task = small->task ? model__task(model, small->task) : NULL;
 	double mean = (double)small->sum.bytes / (double)small->sum.cnt;
 	double life = life_share(analysis, task, small->sum.ns);
-	char name[128] = "Ended tasks", label[OBJECT_LABEL_SZ] = "", where[OBJECT_LABEL_SZ + 8] = "";
+	char name[128] = "Ended tasks", label[OBJECT_LABEL_SZ] = "",
+	     where[OBJECT_LABEL_SZ + 8] = "";
 	char text[NS_TEXT_SZ];
 	struct finding *finding;
 
@@ -166,12 +169,13 @@ static int report_small(struct analysis *analysis, const struct small *small)
 	finding__evidence(finding, "bytes per operation", mean, "bytes", small->task);
 	finding__evidence(finding, "time", (double)small->sum.ns, "ns", small->task);
 	finding__evidence(finding, "share of its life", life * 100, "%", small->task);
-	return finding__advice(finding,
-			       "Put a buffer between the program and the file (BufReader, BufWriter, "
-			       "stdio, a stream's own), or map the file: each call costs about the same "
-			       "whether it moves 1 byte or 4096.",
-			       "`strace -f -c -p PID` on a test system counts the calls; the operations "
-			       "fall in a new recording while the bytes stay.");
+	return finding__advice(
+		finding,
+		"Put a buffer between the program and the file (BufReader, BufWriter, "
+		"stdio, a stream's own), or map the file: each call costs about the same "
+		"whether it moves 1 byte or 4096.",
+		"`strace -f -c -p PID` on a test system counts the calls; the operations "
+		"fall in a new recording while the bytes stay.");
 }
 
 static int find_small(struct analysis *analysis)
@@ -181,10 +185,10 @@ static int find_small(struct analysis *analysis)
 	size_t to;
 
 	for (size_t from = 0; from < model->use_cnt; from = to) {
-		for (to = from; to < model->use_cnt &&
-				model->uses[to].task == model->uses[from].task &&
-				(model->uses[from].task ||
-				 model->uses[to].class_idx == model->uses[from].class_idx);
+		for (to = from;
+		     to < model->use_cnt && model->uses[to].task == model->uses[from].task &&
+		     (model->uses[from].task ||
+		      model->uses[to].class_idx == model->uses[from].class_idx);
 		     to++)
 			;
 		try_small(analysis, from, to, IO_READ, &worst);
@@ -235,12 +239,13 @@ static int find_retransmissions(struct analysis *analysis)
 		finding__evidence(finding, "tcp.rtt_ns",
 				  (double)top->rtt_sum_us / (double)top->rtt_cnt * 1000, "ns",
 				  top->task);
-	return finding__advice(finding,
-			       "The way to that peer loses packets: an overfull link or queue, a duplex "
-			       "or MTU mismatch, a rate limit of the cloud, or a peer that is too slow to "
-			       "read. The program can only send less at once.",
-			       "`nstat -az TcpRetransSegs` and `ss -ti dst PEER` (retrans, cwnd, rtt) "
-			       "during the same load.");
+	return finding__advice(
+		finding,
+		"The way to that peer loses packets: an overfull link or queue, a duplex "
+		"or MTU mismatch, a rate limit of the cloud, or a peer that is too slow to "
+		"read. The program can only send less at once.",
+		"`nstat -az TcpRetransSegs` and `ss -ti dst PEER` (retrans, cwnd, rtt) "
+		"during the same load.");
 }
 
 int pass_io(struct analysis *analysis)

@@ -212,8 +212,8 @@ static void find_slowest(const struct pick *pick, const struct slow_rule *rule, 
 	for (size_t from = 0; from < pick->cnt; from = to) {
 		struct hist hist = {};
 
-		for (to = from; to < pick->cnt && pick->uses[to]->object == pick->uses[from]->object;
-		     to++)
+		for (to = from;
+		     to < pick->cnt && pick->uses[to]->object == pick->uses[from]->object; to++)
 			hist__merge(&hist, &pick->uses[to]->latency);
 		hist__merge(&all, &hist);
 		if (!is_slow(&hist, rule)) {

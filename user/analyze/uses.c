@@ -68,8 +68,10 @@ static void add_use(struct object_total *total, const struct model *model, const
 	total->task_ns = total->ns;
 	if (op_in(use, OPS_DATA))
 		use_sum__add(&total->calls, use);
-	if (op_in(use, OPS_CALL))
+	if (op_in(use, OPS_CALL)) {
 		total->errors = sat_addu(total->errors, use->errors);
+		total->op_ns[use->op] = sat_addu(total->op_ns[use->op], use->latency.total);
+	}
 	if (op_in(use, OPS_REQUEST)) {
 		total->requests = sat_addu(total->requests, use->latency.cnt);
 		total->answer_ns = sat_addu(total->answer_ns, use->latency.total);
@@ -124,6 +126,8 @@ static void merge(struct object_total *to, const struct object_total *from)
 	sum->ns = sat_addu(sum->ns, from->calls.ns);
 	if (from->calls.max_ns > sum->max_ns)
 		sum->max_ns = from->calls.max_ns;
+	for (unsigned int op = 0; op < IO_OP_CNT; op++)
+		to->op_ns[op] = sat_addu(to->op_ns[op], from->op_ns[op]);
 	if (from->task_ns > to->task_ns || !to->task) {
 		to->task = from->task;
 		to->task_ns = from->task_ns;
@@ -174,6 +178,17 @@ void object_totals__rank(struct object_totals *totals)
 		totals->rows[totals->cnt++] = totals->rows[i];
 	}
 	qsort(totals->rows, totals->cnt, sizeof(*totals->rows), by_rank);
+}
+
+unsigned int object_total__main_op(const struct object_total *row)
+{
+	unsigned int top = IO_OP_CNT;
+
+	for (unsigned int op = 0; op < IO_OP_CNT; op++) {
+		if (row->op_ns[op] > (top < IO_OP_CNT ? row->op_ns[top] : 0))
+			top = op;
+	}
+	return top;
 }
 
 void object_totals__free(struct object_totals *totals)

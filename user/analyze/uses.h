@@ -61,6 +61,7 @@ struct object_total {
 	uint64_t errors; /* of these, and of opening and connecting */
 	uint64_t requests; /* answers waited for, or requests served */
 	uint64_t answer_ns; /* what these took */
+	uint64_t op_ns[IO_OP_CNT]; /* of calls, also where they wait for somebody */
 	uint64_t task; /* who spent the most on it, or 0 */
 	uint64_t task_ns;
 };
@@ -77,6 +78,8 @@ int object_totals__add(struct object_totals *totals, const struct model *model,
 /* One row for each object, by time, then bytes, then operations; without those that were only
  * opened. */
 void object_totals__rank(struct object_totals *totals);
+/* The call that took most of the time, or IO_OP_CNT. */
+unsigned int object_total__main_op(const struct object_total *row);
 void object_totals__free(struct object_totals *totals);
 
 /* What a person calls it: a path, "tcp 10.0.0.7:6379", "disk sda", "[pipe]". Cut at the left to
