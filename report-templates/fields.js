@@ -36,8 +36,11 @@ const taskFields = [
 	{ key: "io_written", label: "Written", group: "IO", kind: "bytes" },
 	{ key: "io_reads", label: "Reads", group: "IO", kind: "count" },
 	{ key: "io_writes", label: "Writes", group: "IO", kind: "count" },
+	{ key: "io_syncs", label: "Syncs", group: "IO", kind: "count" },
 	{ key: "io_errors", label: "IO failed", group: "IO", kind: "count" },
 	{ key: "io_time", label: "In file operations", group: "IO", kind: "ns" },
+	{ key: "io_mean", label: "File latency", group: "IO", kind: "ns" },
+	{ key: "io_p99", label: "File latency p99", group: "IO", kind: "ns" },
 	{ key: "disk_read", label: "Read from storage", group: "IO", kind: "bytes" },
 	{ key: "disk_written", label: "Written to storage", group: "IO", kind: "bytes" },
 	{ key: "net_bytes", label: "Traffic", group: "Network", kind: "bytes", width: 88, prio: 10 },
@@ -45,11 +48,20 @@ const taskFields = [
 	{ key: "net_sent", label: "Sent", group: "Network", kind: "bytes" },
 	{ key: "net_receives", label: "Receives", group: "Network", kind: "count" },
 	{ key: "net_sends", label: "Sends", group: "Network", kind: "count" },
-	{ key: "net_packets_received", label: "Packets received", group: "Network", kind: "count" },
-	{ key: "net_packets_sent", label: "Packets sent", group: "Network", kind: "count" },
-	{ key: "net_errors", label: "Socket operations failed", group: "Network", kind: "count" },
+	{ key: "packets_received", label: "Packets received", group: "Network", kind: "count" },
+	{ key: "packets_sent", label: "Packets sent", group: "Network", kind: "count" },
+	{ key: "conns_active", label: "Connections open", group: "Network", kind: "count" },
+	{ key: "conns_opened", label: "Opened", group: "Network", kind: "count" },
+	{ key: "conns_failed", label: "Refused", group: "Network", kind: "count" },
+	{ key: "net_errors", label: "Socket calls failed", group: "Network", kind: "count" },
 	{ key: "net_retransmits", label: "Sent again", group: "Network", kind: "count" },
 	{ key: "net_time", label: "In socket operations", group: "Network", kind: "ns" },
+	{ key: "net_mean", label: "Socket latency", group: "Network", kind: "ns" },
+	{ key: "rtt", label: "Round trip", group: "Network", kind: "ns" },
+	{ key: "request_count", label: "Requests served", group: "Network", kind: "count" },
+	{ key: "request_p99_ns", label: "Served p99", group: "Network", kind: "ns" },
+	{ key: "response_count", label: "Answers waited for", group: "Network", kind: "count" },
+	{ key: "response_p99_ns", label: "Answer p99", group: "Network", kind: "ns" },
 	{ key: "runs_count", label: "Polls", group: "Polls or callbacks", kind: "count", width: 84, prio: 15 },
 	{ key: "runs_total_ns", label: "Polls total", group: "Polls or callbacks", kind: "ns" },
 	{ key: "runs_p50_ns", label: "Poll p50", group: "Polls or callbacks", kind: "ns" },
@@ -77,6 +89,8 @@ const taskFields = [
 	{ key: "faults", label: "Page faults", group: "CPU and memory", kind: "count" },
 	{ key: "faults_major", label: "From the disk", group: "CPU and memory", kind: "count" },
 	{ key: "rss_grown", label: "Memory grown", group: "CPU and memory", kind: "bytes" },
+	{ key: "mapped", label: "Memory mapped", group: "CPU and memory", kind: "bytes" },
+	{ key: "unmapped", label: "Memory unmapped", group: "CPU and memory", kind: "bytes" },
 	{ key: "probe_hits", label: "Probe hits", group: "Quality", kind: "count" },
 	{ key: "forced", label: "Ends inferred", group: "Quality", kind: "count" },
 	{ key: "slices_lost", label: "Pieces lost", group: "Quality", kind: "count" },
@@ -206,14 +220,22 @@ class TaskData {
 			return ["not measured", doc.why ?? "this recording has no such column"];
 		if (doc.async && this.section.string("runtime", row) === "thread")
 			return ["none", "only tasks of a runtime above threads have it"];
-		const counted = /^(runs|wake)_(p\d+|max|total)_ns$/.exec(field.key);
+		const counted = /^(runs|wake|request|response)_(p\d+|max|total)_ns$/.exec(field.key);
 		if (counted) {
 			const cnt = this.section.number(`${counted[1]}_count`, row);
 			return cnt > 0
 				? [`n too small`, `a percentile needs more than ${formatCount(cnt)} values`]
 				: ["none", "nothing of this kind happened"];
 		}
+		if (field.key === "io_p99" && this.section.number("io_calls", row) > 0)
+			return ["n too small", "a percentile needs at least 100 operations"];
 		const reasons = {
+			io_mean: ["none", "no operation on storage was seen from its beginning"],
+			io_p99: ["none", "no operation on storage was seen from its beginning"],
+			net_mean: ["none", "no send or receive was seen from its beginning"],
+			rtt: ["none", "no TCP connection of it told its round trip"],
+			packets_sent: ["none", "unix streams have no packets"],
+			packets_received: ["none", "unix streams have no packets"],
 			end: ["alive", "it had not ended when the recording stopped"],
 			parent: ["unknown", "it was there before the recording, or its creator was not seen"],
 			native: ["unknown", "met without its beginning"],

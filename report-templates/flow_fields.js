@@ -21,10 +21,10 @@ const opDocs = {
 const whoField = { key: "who", label: "Used by", kind: "who", width: 150, prio: 6,
 	doc: "the task, or the class where several tasks of it used it" };
 const callFields = [
-	{ key: "mean", label: "Mean", kind: "ns", width: 84, prio: 5, doc: "latency of its reads and writes, mean" },
-	{ key: "p50", label: "p50", kind: "ns", width: 84, doc: "half of its reads and writes took less" },
-	{ key: "p99", label: "p99", kind: "ns", width: 84, prio: 7, doc: "99 of 100 reads and writes took less" },
-	{ key: "max", label: "Longest", kind: "ns", width: 88, prio: 20, doc: "the longest read or write" },
+	{ key: "mean", label: "Mean", kind: "ns", width: 84, prio: 5, doc: "latency of its reads, writes and syncs, mean" },
+	{ key: "p50", label: "p50", kind: "ns", width: 84, doc: "half of these took less" },
+	{ key: "p99", label: "p99", kind: "ns", width: 84, prio: 7, doc: "99 of 100 of these took less" },
+	{ key: "max", label: "Longest", kind: "ns", width: 88, prio: 20, doc: "the longest of these" },
 ];
 const errorField = { key: "errors", label: "Failed", kind: "count", width: 80, prio: 4,
 	doc: "operations that failed; those that would have blocked or were interrupted are no failures" };
@@ -61,7 +61,7 @@ const peerFields = [
 	{ key: "write_bytes", label: "Sent", kind: "bytes", width: 88, prio: 3, doc: "bytes sent" },
 	{ key: "calls", label: "Calls", kind: "count", width: 80, prio: 19, doc: "sends and receives that succeeded" },
 	errorField,
-	{ ...callFields[0], prio: 9 },
+	{ ...callFields[0], prio: 9, doc: "latency of its sends and receives, waiting included, mean" },
 	callFields[1],
 	{ ...callFields[2], prio: 21 },
 	{ ...callFields[3], prio: 22 },
@@ -115,7 +115,7 @@ class FlowData {
 	}
 
 	name(row) {
-		return cleanName(this.section.string("name", row)) || "(no name)";
+		return cleanName(this.section.string("name", row)) || `[${this.section.string("kind", row)}]`;
 	}
 
 	// "" for many tasks or none: then there is no single one to link to
@@ -168,9 +168,9 @@ class FlowData {
 				: ["none", "no such operation was seen from its beginning"];
 		}
 		if (/_(cnt|bytes|errors|again)$/.test(field.key))
-			return ["none", "nothing of this kind was seen"];
+			return ["none", "no such operation was seen"];
 		const reasons = {
-			time: ["waits", "such reads wait for somebody: no cost of the file"],
+			time: ["not storage", "reads of pipes and the like wait for somebody"],
 			who: ["nobody", "no task could be told"],
 			local: ["none", "only what listens has one"],
 			active: ["none", "no connection to it was seen"],

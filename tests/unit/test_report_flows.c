@@ -163,8 +163,9 @@ static void test_rows(void)
 	is(row->ops[IO_READ].cnt, 150, "two tasks of a class are one row");
 	is(row->bytes, 6000, "with the bytes of both");
 	is(row->time_ns, 100 * 1000 + 50 * 3000 + 2 * 500000, "and their time, that of syncs too");
-	is(row->calls.latency.cnt, 150, "the latency is that of reads and writes");
-	is(flow__mean(&row->calls.latency), (100 * 1000 + 50 * 3000) / 150, "its mean is exact");
+	is(row->calls.latency.cnt, 152, "the latency is that of reads, writes and syncs");
+	is(flow__mean(&row->calls.latency), (100 * 1000 + 50 * 3000 + 2 * 500000) / 152,
+	   "its mean is exact");
 	is(flow__errors(row), 1, "a sync that failed is an error");
 	ok(row->task_cnt == 2 && !row->task, "of two tasks none is the one");
 	ok(!strcmp(flow__who(model, row, who, sizeof(who)), "pool"),
@@ -332,7 +333,7 @@ static struct model *tile_model(void)
 	c[COUNTER_NET_RETRANSMITS] = 4;
 	use(model, TASK(1), NO_IDX, db, IO_READ, 195, 1000, 100000);
 	use(model, TASK(1), NO_IDX, db, IO_WRITE, 5, 1000, 2100000);
-	use(model, TASK(1), NO_IDX, db, IO_SYNC, 2, 0, 900000000);
+	use(model, TASK(1), NO_IDX, db, IO_OPEN, 2, 0, 900000000);
 	use(model, TASK(1), NO_IDX, pipe, IO_READ, 9, 9, 900000000);
 	*link_to(model, TASK(1), peer) = (struct link){.task = TASK(1),
 						       .class_idx = NO_IDX,

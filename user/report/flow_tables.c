@@ -71,7 +71,7 @@ static void put_time(struct buf *buf, const struct place *place, int arg)
 
 	(void)arg;
 	if (flow__waits(place->flow->object))
-		none(buf, "waits", "such reads wait for somebody: no cost of the file");
+		none(buf, "not storage", "reads of pipes and the like wait for somebody");
 	else
 		format_ns(buf, ns > INT64_MAX ? INT64_MAX : (int64_t)ns);
 }
@@ -81,12 +81,15 @@ static void put_cnt(struct buf *buf, const struct place *place, int op)
 	if (flow__saw(place->flow, op))
 		markup__count(buf, place->flow->ops[op].cnt);
 	else
-		none(buf, "none", "nothing of this kind was seen");
+		none(buf, "none", "no such operation was seen");
 }
 
 static void put_bytes(struct buf *buf, const struct place *place, int op)
 {
-	format_bytes(buf, place->flow->ops[op].bytes);
+	if (flow__saw(place->flow, op))
+		format_bytes(buf, place->flow->ops[op].bytes);
+	else
+		none(buf, "none", "no such operation was seen");
 }
 
 static void put_errors(struct buf *buf, const struct place *place, int arg)
@@ -254,8 +257,13 @@ static void put_ends(struct buf *buf, const struct place *place)
 
 static void table_row(struct buf *buf, const struct place *place, enum object_group group)
 {
+	const struct object *object = place->flow->object;
+
 	buf__puts(buf, "<tr><th scope=\"row\">");
-	markup__middle(buf, model__str(place->model, place->flow->object->name), NAME_CHARS);
+	if (*model__str(place->model, object->name))
+		markup__middle(buf, model__str(place->model, object->name), NAME_CHARS);
+	else
+		buf__printf(buf, "[%s]", object_kind_name(object->kind));
 	if (group == GROUP_SOCKET)
 		put_ends(buf, place);
 	buf__puts(buf, "</th>");

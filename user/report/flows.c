@@ -10,18 +10,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyze/uses.h"
 #include "base/array.h"
 #include "base/map64.h"
 #include "report/columns.h"
 
-/* What each operation is to a row: does its time count, and does it move data? */
-static const struct {
-	bool costs, moves;
-} ops[IO_OP_CNT] = {
-	[IO_READ] = {true, true},      [IO_WRITE] = {true, true},      [IO_SYNC] = {true, false},
-	[IO_OPEN] = {true, false},     [IO_CONNECT] = {true, false},   [IO_FAULT] = {true, false},
-	[IO_DISK_READ] = {true, true}, [IO_DISK_WRITE] = {true, true},
+/* What a row's sums are of; the same as in the NDJSON records of files and connections. */
+static const uint32_t call_ops[] = {
+	[GROUP_FILE] = OP_BIT(READ) | OP_BIT(WRITE) | OP_BIT(SYNC),
+	[GROUP_SOCKET] = OP_BIT(READ) | OP_BIT(WRITE),
+	[GROUP_DISK] = OP_BIT(DISK_READ) | OP_BIT(DISK_WRITE),
 };
+
+/* A request served or data in a queue cannot fail. */
+#define OPS_FALLIBLE                                                                               \
+	(OP_BIT(READ) | OP_BIT(WRITE) | OP_BIT(SYNC) | OP_BIT(OPEN) | OP_BIT(CONNECT) |            \
+	 OP_BIT(ACCEPT) | OP_BIT(DISK_READ) | OP_BIT(DISK_WRITE))
 
 struct cost {
 	uint32_t object, class_idx;
@@ -37,13 +41,6 @@ struct gather {
 	struct map64 met; /* (row, task) */
 	int err;
 };
-
-static uint64_t add(uint64_t a, uint64_t b)
-{
-	uint64_t sum;
-
-	return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
-}
 
 static uint64_t key_of(uint32_t object, uint32_t class_idx)
 {
@@ -70,17 +67,13 @@ static bool wanted(const struct gather *gather, uint32_t object)
 
 bool flow__waits(const struct object *object)
 {
-	if (object_group(object->kind) != GROUP_FILE)
-		return false;
-	switch (object->kind) {
-	case OBJECT_REGULAR:
-	case OBJECT_DIRECTORY:
-	case OBJECT_BLOCK:
-	case OBJECT_MEMORY:
-	case OBJECT_KERNEL:
-		return false;
-	}
-	return true;
+	return object_group(object->kind) == GROUP_FILE &&
+	       !(object->kind < OBJECT_KIND_CNT && KINDS_STORAGE >> object->kind & 1);
+}
+
+static bool is_call(const struct gather *gather, unsigned int op)
+{
+	return call_ops[gather->flows->group] >> op & 1;
 }
 
 static struct cost *cost_of(struct gather *gather, uint32_t object, uint32_t class_idx)
@@ -114,10 +107,11 @@ static void add_costs(struct gather *gather)
 		cost = cost_of(gather, use->object, class_of(model, use->task, use->class_idx));
 		if (!cost)
 			return;
-		if (ops[use->op].moves)
-			cost->bytes = add(cost->bytes, use->bytes);
-		if (ops[use->op].costs && !flow__waits(&model->objects[use->object]))
-			cost->ns = add(cost->ns, use->latency.total);
+		if (is_call(gather, use->op))
+			cost->bytes = sat_addu(cost->bytes, use->bytes);
+		cost->ns = sat_addu(cost->ns, gather->flows->group == GROUP_DISK
+						      ? use->latency.total
+						      : use_time_ns(model, use));
 	}
 	for (size_t i = 0; i < model->link_cnt && !gather->err; i++) {
 		const struct link *link = &model->links[i];
@@ -159,8 +153,8 @@ static void make_rows(struct gather *gather)
 
 		if (i >= cnt) {
 			flows->left_cnt++;
-			flows->left_ns = add(flows->left_ns, cost->ns);
-			flows->left_bytes = add(flows->left_bytes, cost->bytes);
+			flows->left_ns = sat_addu(flows->left_ns, cost->ns);
+			flows->left_bytes = sat_addu(flows->left_bytes, cost->bytes);
 			continue;
 		}
 		flows->rows[i].object = &gather->model->objects[cost->object];
@@ -199,16 +193,16 @@ static struct flow *row_of(struct gather *gather, uint64_t task, uint32_t class_
 
 static void add_op(struct flow_op *op, const struct use *use)
 {
-	op->cnt = add(op->cnt, use->cnt);
-	op->bytes = add(op->bytes, use->bytes);
-	op->errors = add(op->errors, use->errors);
-	op->again = add(op->again, use->again);
+	op->cnt = sat_addu(op->cnt, use->cnt);
+	op->bytes = sat_addu(op->bytes, use->bytes);
+	op->errors = sat_addu(op->errors, use->errors);
+	op->again = sat_addu(op->again, use->again);
 	hist__merge(&op->latency, &use->latency);
 }
 
 static void add_link(struct link *to, const struct link *from)
 {
-#define ADD(field) to->field = add(to->field, from->field)
+#define ADD(field) to->field = sat_addu(to->field, from->field)
 	ADD(met);
 	ADD(opened);
 	ADD(failed);
@@ -248,7 +242,7 @@ static void fill_rows(struct gather *gather)
 		if (!row)
 			continue;
 		add_op(&row->ops[use->op], use);
-		if (ops[use->op].moves)
+		if (is_call(gather, use->op))
 			add_op(&row->calls, use);
 	}
 	for (size_t i = 0; i < model->link_cnt && !gather->err; i++) {
@@ -303,7 +297,7 @@ bool flow__saw(const struct flow *flow, unsigned int op)
 {
 	const struct flow_op *val = &flow->ops[op];
 
-	return ops[op].moves || op == IO_SYNC || val->cnt || val->errors || val->again;
+	return val->cnt || val->errors || val->again;
 }
 
 uint64_t flow__errors(const struct flow *flow)
@@ -311,7 +305,8 @@ uint64_t flow__errors(const struct flow *flow)
 	uint64_t sum = 0;
 
 	for (int op = 0; op < IO_OP_CNT; op++)
-		sum = add(sum, flow->ops[op].errors);
+		if (OPS_FALLIBLE >> op & 1)
+			sum = sat_addu(sum, flow->ops[op].errors);
 	return sum;
 }
 

@@ -31,7 +31,7 @@ struct flow {
 	uint64_t time_ns; /* what it cost: see flow__waits() */
 	uint64_t bytes; /* both directions */
 	struct flow_op ops[IO_OP_CNT];
-	struct flow_op calls; /* those that move data, together */
+	struct flow_op calls; /* reads, writes and syncs together */
 	struct link link; /* summed; `object` is not filled in */
 	bool has_link;
 };
@@ -54,10 +54,9 @@ void flows__free(struct flows *flows);
 bool flow__waits(const struct object *object);
 /* Nanoseconds, or COLUMN_NULL when no operation was seen from its beginning. */
 int64_t flow__mean(const struct hist *hist);
-/* That nothing was read, written or synced is a number, 0; that nothing was accepted or served may
- * mean that there was nothing of the kind to see. */
+/* Was it seen at all? The table of uses may have been full: what was not seen is no 0. */
 bool flow__saw(const struct flow *flow, unsigned int op);
-/* Of every operation, not only of those that move data. */
+/* Of every operation that can fail, opens and connects too. */
 uint64_t flow__errors(const struct flow *flow);
 /* The smoothed round trip in nanoseconds, mean of the connections that told; or COLUMN_NULL. */
 int64_t flow__rtt(const struct flow *flow);

@@ -8,6 +8,7 @@
 
 #include "model/schema.h"
 #include "report/sections.h"
+#include "report/task_io.h"
 
 struct row {
 	const struct task *task;
@@ -159,6 +160,11 @@ static int64_t get_mode(const struct row *row, int counter)
 	return c[COUNTER_ON_CPU] * (c[counter] / ticks);
 }
 
+static int64_t get_uses(const struct row *row, int number)
+{
+	return task_io(row->model, row->task, number);
+}
+
 static int64_t get_thread(const struct row *row, int arg)
 {
 	(void)arg;
@@ -200,6 +206,11 @@ static int64_t get_slices_lost(const struct row *row, int arg)
 #define RUNS(name, part, doc)                                                                      \
 	{                                                                                          \
 		{"runs_" name, "runs." name, doc, CAP_RUNS}, get_runs, HIST_##part                 \
+	}
+
+#define USES(name, path, cap, number)                                                              \
+	{                                                                                          \
+		{name, path, "", CAP_##cap}, get_uses, TASK_##number                               \
 	}
 
 /* The path leads to the schema's text; the text here is for what the schema does not have. */
@@ -270,39 +281,46 @@ static const struct task_column columns[] = {
 	 get_both,
 	 BOTH(FAULT_MINOR, FAULT_MAJOR)},
 	COUNTER("faults_major", NULL, "page faults that waited for the disk", FAULTS, FAULT_MAJOR),
-	COUNTER("rss_grown", NULL, "memory that became resident while it ran, freed memory off it",
-		RSS, RSS_GROWN),
+	COUNTER("rss_grown", "memory_metrics.rss_growth_bytes", "", RSS, RSS_GROWN),
+	COUNTER("mapped", "memory_metrics.mapped_bytes", "", IO, MAPPED_BYTES),
+	COUNTER("unmapped", "memory_metrics.unmapped_bytes", "", IO, UNMAPPED_BYTES),
 	{{"io_bytes", NULL, "read and written: files, pipes and all else that is no socket",
 	  CAP_IO},
 	 get_both,
 	 BOTH(IO_READ_BYTES, IO_WRITE_BYTES)},
-	COUNTER("io_read", "io_metrics.bytes_read", "read", IO, IO_READ_BYTES),
-	COUNTER("io_written", "io_metrics.bytes_written", "written", IO, IO_WRITE_BYTES),
-	COUNTER("io_reads", "io_metrics.operations_read", "reads", IO, IO_READS),
-	COUNTER("io_writes", "io_metrics.operations_written", "writes", IO, IO_WRITES),
-	COUNTER("io_errors", "io_metrics.errors", "operations that failed", IO, IO_ERRORS),
-	COUNTER("io_time", NULL, "in operations on files of a storage", IO, IO_TIME),
-	COUNTER("disk_read", NULL, "of what it read, so much had to come from storage", DISK_BYTES,
-		DISK_READ_BYTES),
-	COUNTER("disk_written", NULL, "of what it wrote, so much is to be written to storage",
-		DISK_BYTES, DISK_WRITE_BYTES),
+	COUNTER("io_read", "io_metrics.bytes_read", "", IO, IO_READ_BYTES),
+	COUNTER("io_written", "io_metrics.bytes_written", "", IO, IO_WRITE_BYTES),
+	COUNTER("io_reads", "io_metrics.operations_read", "", IO, IO_READS),
+	COUNTER("io_writes", "io_metrics.operations_written", "", IO, IO_WRITES),
+	USES("io_syncs", "io_metrics.syncs", IO, IO_SYNCS),
+	COUNTER("io_errors", "io_metrics.errors", "", IO, IO_ERRORS),
+	COUNTER("io_time", NULL, "in operations on files on storage", IO, IO_TIME),
+	USES("io_mean", "io_metrics.average_latency_ms", IO, IO_MEAN),
+	USES("io_p99", "io_metrics.p99_latency_ms", IO, IO_P99),
+	USES("io_calls", "io_metrics.latency.count", IO, IO_CALLS),
+	COUNTER("disk_read", "io_metrics.disk_bytes_read", "", DISK_BYTES, DISK_READ_BYTES),
+	COUNTER("disk_written", "io_metrics.disk_bytes_written", "", DISK_BYTES, DISK_WRITE_BYTES),
 	{{"net_bytes", NULL, "sent and received on sockets", CAP_NETWORK},
 	 get_both,
 	 BOTH(NET_SENT_BYTES, NET_RECEIVED_BYTES)},
-	COUNTER("net_sent", "network_metrics.bytes_sent", "sent", NETWORK, NET_SENT_BYTES),
-	COUNTER("net_received", "network_metrics.bytes_received", "received", NETWORK,
-		NET_RECEIVED_BYTES),
-	COUNTER("net_sends", NULL, "operations that sent", NETWORK, NET_SENDS),
-	COUNTER("net_receives", NULL, "operations that received", NETWORK, NET_RECEIVES),
-	COUNTER("net_packets_sent", "network_metrics.packets_sent", "packets", NETWORK,
-		NET_PACKETS_SENT),
-	COUNTER("net_packets_received", "network_metrics.packets_received", "packets", NETWORK,
-		NET_PACKETS_RECEIVED),
-	COUNTER("net_errors", "network_metrics.error_count", "operations that failed", NETWORK,
-		NET_ERRORS),
-	COUNTER("net_retransmits", "network_metrics.retransmissions", "sent again", NETWORK,
-		NET_RETRANSMITS),
-	COUNTER("net_time", NULL, "in operations on sockets", NETWORK, NET_TIME),
+	COUNTER("net_sent", "network_metrics.bytes_sent", "", NETWORK, NET_SENT_BYTES),
+	COUNTER("net_received", "network_metrics.bytes_received", "", NETWORK, NET_RECEIVED_BYTES),
+	COUNTER("net_sends", "network_metrics.operations_sent", "", NETWORK, NET_SENDS),
+	COUNTER("net_receives", "network_metrics.operations_received", "", NETWORK, NET_RECEIVES),
+	USES("packets_sent", "network_metrics.packets_sent", NETWORK, PACKETS_SENT),
+	USES("packets_received", "network_metrics.packets_received", NETWORK, PACKETS_RECEIVED),
+	USES("conns_active", "network_metrics.connections_active", NETWORK, LINKS_ACTIVE),
+	USES("conns_opened", "network_metrics.connections_opened", NETWORK, LINKS_OPENED),
+	USES("conns_failed", "network_metrics.connections_failed", NETWORK, LINKS_FAILED),
+	COUNTER("net_errors", "network_metrics.error_count", "", NETWORK, NET_ERRORS),
+	COUNTER("net_retransmits", "network_metrics.retransmissions", "", NETWORK, NET_RETRANSMITS),
+	COUNTER("net_time", NULL, "in operations on sockets, waiting included", NETWORK, NET_TIME),
+	USES("net_mean", "network_metrics.latency_avg_ms", NETWORK, NET_MEAN),
+	USES("rtt", "network_metrics.rtt_avg_ms", NETWORK, RTT),
+	USES("request_count", "network_metrics.request_latency.count", NETWORK, REQUEST_CNT),
+	USES("request_p99_ns", "network_metrics.request_latency.p99_ns", NETWORK, REQUEST_P99),
+	USES("response_count", "network_metrics.response_latency.count", NETWORK, RESPONSE_CNT),
+	USES("response_p99_ns", "network_metrics.response_latency.p99_ns", NETWORK, RESPONSE_P99),
 	COUNTER("probe_hits", NULL, "probes that fired in it", ALWAYS, PROBE_HITS),
 	{{"forced", NULL, "frames whose end was inferred", CAP_ALWAYS}, get_forced, 0},
 	{{"slices_lost", NULL, "pieces of it that were lost", CAP_ALWAYS}, get_slices_lost, 0},

@@ -4,6 +4,7 @@
  * slice counters, which are exact even where the table of files and peers was full. Called by
  * overview.c.
  */
+#include "analyze/uses.h"
 #include "report/charts.h"
 #include "report/flows.h"
 #include "report/markup.h"
@@ -67,34 +68,23 @@ static void note_failed(struct buf *buf, int64_t errors)
 	buf__puts(buf, errors > 0 ? " failed</b>" : " failed");
 }
 
-/* Of reads and writes of files on storage: others wait for somebody. */
-static void file_latency(const struct model *model, struct hist *hist)
-{
-	for (size_t i = 0; i < model->use_cnt; i++) {
-		const struct use *use = &model->uses[i];
-		const struct object *object =
-			use->object < model->object_cnt ? &model->objects[use->object] : NULL;
-
-		if (object && object_group(object->kind) == GROUP_FILE && !flow__waits(object) &&
-		    (use->op == IO_READ || use->op == IO_WRITE))
-			hist__merge(hist, &use->latency);
-	}
-}
-
 static void tile_latency(struct buf *buf, const struct analysis *analysis)
 {
+	const struct model *model = analysis->model;
 	struct hist hist = {0};
 	int64_t p99;
 
-	file_latency(analysis->model, &hist);
+	for (size_t i = 0; i < model->use_cnt; i++)
+		if (use_fits(model, &model->uses[i], &storage_calls))
+			hist__merge(&hist, &model->uses[i].latency);
 	p99 = known_percentile(&hist, 0.99);
 	tile__open(buf, "File latency",
-		   "mean of the reads and writes of files on storage; those of pipes and terminals"
-		   " wait for somebody and are left out");
+		   "mean of the reads, writes and syncs of files on storage; those of pipes and"
+		   " terminals wait for somebody and are left out");
 	if (!hist.cnt) {
 		buf__puts(buf, "none");
 		tile__note(buf);
-		buf__puts(buf, "no file on storage was read or written; ");
+		buf__puts(buf, "no file on storage was used; ");
 	} else {
 		format_ns(buf, flow__mean(&hist));
 		tile__note(buf);
