@@ -14,7 +14,6 @@
 #include "base/array.h"
 #include "base/json.h"
 #include "model/model.h"
-#include "model/schema.h"
 
 #define SAMPLE_THREADS  24
 #define SAMPLE_DURATION 30000000000LL
@@ -437,77 +436,6 @@ static struct model *sample_model(size_t tasks)
 	return model;
 }
 
-/* Whose: the task's id, or the class that it was folded into. */
-static void truth_owner(struct json *json, const struct model *model, uint64_t task,
-			uint32_t class_idx)
-{
-	char id[SCHEMA_ID_SZ];
-
-	json__kv_str(json, "task", task ? schema_task_id(id, task) : "");
-	if (task)
-		class_idx = model__task(model, task)->class_idx;
-	json__kv_str(json, "class",
-		     class_idx == NO_IDX ? "" : model__str(model, model->classes[class_idx].name));
-}
-
-static void truth_object(struct json *json, const struct model *model, uint32_t idx)
-{
-	const struct object *object = &model->objects[idx];
-
-	json__kv_str(json, "name", model__str(model, object->name));
-	json__kv_str(json, "kind", object_kind_name(object->kind));
-	json__kv_u64(json, "group", object_group(object->kind));
-}
-
-/* Every use and link as it is: the test sums up itself. */
-static void truth_io(struct json *json, const struct model *model)
-{
-	json__key(json, "uses");
-	json__arr_begin(json);
-	for (size_t i = 0; i < model->use_cnt; i++) {
-		const struct use *use = &model->uses[i];
-
-		json__obj_begin(json);
-		truth_owner(json, model, use->task, use->class_idx);
-		truth_object(json, model, use->object);
-		json__kv_str(json, "op", io_op_name(use->op));
-		json__kv_u64(json, "cnt", use->cnt);
-		json__kv_u64(json, "bytes", use->bytes);
-		json__kv_u64(json, "errors", use->errors);
-		json__kv_u64(json, "n", use->latency.cnt);
-		json__kv_u64(json, "ns", use->latency.total);
-		json__kv_u64(json, "p99", hist__percentile(&use->latency, 0.99));
-		json__obj_end(json);
-	}
-	json__arr_end(json);
-	json__key(json, "links");
-	json__arr_begin(json);
-	for (size_t i = 0; i < model->link_cnt; i++) {
-		const struct link *link = &model->links[i];
-
-		json__obj_begin(json);
-		truth_owner(json, model, link->task, link->class_idx);
-		truth_object(json, model, link->object);
-		json__kv_i64(json, "active", link->active);
-		json__kv_u64(json, "opened", link->opened);
-		json__kv_u64(json, "retransmits", link->retransmits);
-		json__kv_u64(json, "rtt_us", link->rtt_sum_us);
-		json__kv_u64(json, "rtt_cnt", link->rtt_cnt);
-		json__obj_end(json);
-	}
-	json__arr_end(json);
-	json__key(json, "samples");
-	json__arr_begin(json);
-	for (size_t i = 0; i < model->sample_cnt; i++) {
-		json__obj_begin(json);
-		json__kv_str(json, "series", series_name(model->samples[i].series));
-		json__kv_i64(json, "at", model->samples[i].at_ns);
-		json__kv_i64(json, "val", model->samples[i].val);
-		json__obj_end(json);
-	}
-	json__arr_end(json);
-}
-
 /* One object: counts and sums, and the first thousand tasks with all that the test compares. */
 static int sample_truth(const struct model *model, FILE *out)
 {
@@ -549,7 +477,6 @@ static int sample_truth(const struct model *model, FILE *out)
 	}
 	json__arr_end(&json);
 	json__kv_i64(&json, "run", run);
-	truth_io(&json, model);
 	json__obj_end(&json);
 	fputs(buf__str(&buf), out);
 	buf__free(&buf);

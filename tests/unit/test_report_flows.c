@@ -264,6 +264,23 @@ static void test_bound(void)
 	is(flows.left_ns, 2 * (1 + 2 + 3 + 4 + 5 + 6 + 7 + 8 + 9 + 10 + 11 + 12 + 13 + 14 + 15),
 	   "those with the least time are left out, and how much that is is known");
 	flows__free(&flows);
+
+	for (size_t i = 0; i < 50; i++) {
+		snprintf(path, sizeof(path), "pipe:[%zu]", i);
+		use(model, TASK(1), NO_IDX, object(model, OBJECT_PIPE, path), IO_READ, 1, 1000 - i,
+		    900000);
+	}
+	model__sort_io(model);
+	flows__gather(&flows, model, GROUP_FILE);
+	is(flows.cnt, FLOWS_MAX, "with many pipes there are as many rows");
+	ok(flows.rows[FLOWS_MAX - FLOWS_UNTIMED - 1].time_ns &&
+		   !flows.rows[FLOWS_MAX - FLOWS_UNTIMED].time_ns,
+	   "some of them of pipes");
+	ok(flows.rows[FLOWS_MAX - FLOWS_UNTIMED].bytes == 1000 &&
+		   flows.rows[FLOWS_MAX - 1].bytes == 1000 - FLOWS_UNTIMED + 1,
+	   "those with the most bytes");
+	is(flows.left_cnt, 80, "the others are counted");
+	flows__free(&flows);
 	model__free(model);
 }
 

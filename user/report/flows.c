@@ -134,15 +134,32 @@ static int by_cost(const void *a, const void *b)
 	return left->class_idx < right->class_idx ? -1 : left->class_idx > right->class_idx;
 }
 
+/* How many become rows: most of those that cost time, and of the others, which have only bytes
+ * (pipes, or files whose operations were not seen to begin), at least some. */
+static void choose(const struct gather *gather, size_t *timed, size_t *kept, size_t *kept_untimed)
+{
+	size_t untimed, room;
+
+	*timed = 0;
+	while (*timed < gather->cost_cnt && gather->costs[*timed].ns)
+		(*timed)++;
+	untimed = gather->cost_cnt - *timed;
+	room = *timed < FLOWS_MAX - FLOWS_UNTIMED ? FLOWS_MAX - *timed : FLOWS_UNTIMED;
+	*kept_untimed = untimed < room ? untimed : room;
+	room = FLOWS_MAX - *kept_untimed;
+	*kept = *timed < room ? *timed : room;
+}
+
 /* The costliest become rows; the index then leads to these. */
 static void make_rows(struct gather *gather)
 {
 	struct flows *flows = gather->flows;
-	size_t cnt = gather->cost_cnt < FLOWS_MAX ? gather->cost_cnt : FLOWS_MAX;
+	size_t timed, kept, kept_untimed;
 
 	if (gather->cost_cnt)
 		qsort(gather->costs, gather->cost_cnt, sizeof(*gather->costs), by_cost);
-	flows->rows = calloc(cnt ? cnt : 1, sizeof(*flows->rows));
+	choose(gather, &timed, &kept, &kept_untimed);
+	flows->rows = calloc(kept + kept_untimed + 1, sizeof(*flows->rows));
 	map64__free(&gather->cost_idx);
 	if (!flows->rows) {
 		gather->err = -ENOMEM;
@@ -150,21 +167,22 @@ static void make_rows(struct gather *gather)
 	}
 	for (size_t i = 0; i < gather->cost_cnt; i++) {
 		const struct cost *cost = &gather->costs[i];
+		struct flow *row = &flows->rows[flows->cnt];
 
-		if (i >= cnt) {
+		if (i >= kept && (i < timed || i >= timed + kept_untimed)) {
 			flows->left_cnt++;
 			flows->left_ns = sat_addu(flows->left_ns, cost->ns);
 			flows->left_bytes = sat_addu(flows->left_bytes, cost->bytes);
 			continue;
 		}
-		flows->rows[i].object = &gather->model->objects[cost->object];
-		flows->rows[i].class_idx = cost->class_idx;
-		flows->rows[i].time_ns = cost->ns;
-		flows->rows[i].bytes = cost->bytes;
-		if (map64__set(&gather->cost_idx, key_of(cost->object, cost->class_idx), i))
+		row->object = &gather->model->objects[cost->object];
+		row->class_idx = cost->class_idx;
+		row->time_ns = cost->ns;
+		row->bytes = cost->bytes;
+		if (map64__set(&gather->cost_idx, key_of(cost->object, cost->class_idx),
+			       flows->cnt++))
 			gather->err = -ENOMEM;
 	}
-	flows->cnt = cnt;
 }
 
 /* The row, which now has one more user if it was not met there before. */

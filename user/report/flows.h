@@ -14,8 +14,9 @@
 #include "base/hist.h"
 #include "model/model.h"
 
-/* Rows that the page holds of each kind. */
-#define FLOWS_MAX 200
+/* Rows that the page holds of each kind, and how many of these are for what has bytes, but no time. */
+#define FLOWS_MAX     200
+#define FLOWS_UNTIMED 20
 
 struct flow_op {
 	uint64_t cnt, bytes, errors, again;
