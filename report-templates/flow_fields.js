@@ -48,9 +48,9 @@ const fileFields = [
 
 const peerFields = [
 	{ key: "local", label: "Own end", kind: "string", width: 130, prio: 15, doc: "own address of what listens" },
-	{ key: "kind", label: "Protocol", kind: "string", width: 92, prio: 16, doc: "tcp, udp, unix" },
-	{ key: "role", label: "Role", kind: "string", width: 88, prio: 8,
-		doc: "of the recorded program: client, it connected; server, it was connected to" },
+	{ key: "kind", label: "Kind", kind: "string", width: 100, prio: 8,
+		doc: "the protocol, and the recorded program's role: client, it connected; server, it was connected to" },
+	{ key: "role", label: "Role", kind: "string", doc: "client, server, listener, datagram" },
 	whoField,
 	{ key: "time", label: "Time", kind: "ns", width: 88, prio: 1,
 		doc: "in sends, receives and connects, waiting for the other end too" },
@@ -135,10 +135,11 @@ class FlowData {
 	}
 
 	kindText(row) {
-		const words = [this.section.string("kind", row)];
-		if (this.section.number("deleted", row))
-			words.push("deleted");
-		return words.join(", ");
+		const kind = this.section.string("kind", row);
+		const role = this.section.string("role", row);
+		if (["client", "server", "listener"].includes(role))
+			return `${kind} ${role}`;
+		return this.section.number("deleted", row) ? `${kind}, deleted` : kind;
 	}
 
 	text(field, row) {

@@ -159,7 +159,7 @@ class FlowView {
 		if (!rows.length)
 			text = `${shown} ${word}: nothing matches the filter`;
 		if (left)
-			text += `. The costliest; ${formatCount(left)} more were left out: ${formatNs(ns)}, ${formatBytes(bytes)}`;
+			text += `. ${formatCount(left)} cheaper ones are left out: ${formatNs(ns)}, ${formatBytes(bytes)}`;
 		return `${text}.`;
 	}
 }

@@ -102,10 +102,14 @@ function fileCells(row) {
 	};
 }
 
+function kindOf({ protocol, role }) {
+	return protocol + (["client", "server", "listener"].includes(role) ? ` ${role}` : "");
+}
+
 function peerCells(row) {
 	const tcp = row.parts[0].protocol === "tcp";
 	return {
-		name: row.name, who: row.who, role: row.parts[0].role, time: costOf(row),
+		name: row.name, who: row.who, kind: kindOf(row.parts[0]), time: costOf(row),
 		active: sum(row, "connections", "active"),
 		read_bytes: orNone(sum(row, "received", "bytes")), write_bytes: orNone(sum(row, "sent", "bytes")),
 		errors: sum(row, "errors"), mean: meanOf(row),
@@ -149,7 +153,7 @@ async function testTables(page, records) {
 	const kept = shown.filter((row) => typeof row.time === "number");
 	ok(kept.every((row) => row.time >= worst), "files: what was left out costs less than what is shown");
 	const text = await page.textContent("#files-status");
-	ok(text.startsWith(`${rowsMax} rows: `) && text.includes(`${left.length} more were left out`),
+	ok(text.startsWith(`${rowsMax} rows: `) && text.includes(`${left.length} cheaper ones are left out`),
 		"files: it is said how many were left out", text);
 	same(compareRows(await readAllRows(page, "Peers"), peers, peerCells, "peers").length, 0, "peers: all are shown");
 	same((await readAllRows(page, "Disks")).map((row) => [row.name, row.time, row.disk_read_bytes,

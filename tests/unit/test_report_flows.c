@@ -374,12 +374,12 @@ static void test_tiles(void)
 
 	tile_says(page, "IO read", "50.0 MiB|5.00 MiB/s, 4,321 reads; 4.00 MiB from storage|");
 	tile_says(page, "IO written", "1.00 MiB|102 KiB/s, 1 write; 0 B for storage|");
-	tile_says(page, "File latency", "150 us|p99 2.10 ms, longest 2.10 ms, n 200; 7 failed|");
+	tile_says(page, "File latency", "150 us|p99 2.10 ms, longest 2.10 ms, n 200; 7 IO calls failed|");
 	tile_says(page, "Received", "100 B|10 B/s, 2 receives, 3 packets|");
 	tile_says(page, "Sent", "2.00 KiB|205 B/s, 5 sends, 400 packets|");
-	tile_says(page, "Connections", "6|at most 26, 20 opened, 1 failed|");
+	tile_says(page, "Connections", "6|at most 26, 20 opened, 1 connect failed|");
 	tile_says(page, "Retransmissions",
-		  "4|1.0% of 400 packets sent; of all socket operations none failed|");
+		  "4|1.0% of 400 packets sent; no socket call failed|");
 	ok(strstr(page, "Connections open over time: min 6, max 26 (at 2.00 s), last 6\""),
 	   "a chart says its numbers");
 	ok(strstr(page, "in flight, mean over time: min 0.25, max 1.75 (at 2.00 s), last 1.75\""),

@@ -58,14 +58,16 @@ static void note_disk(struct buf *buf, const struct analysis *analysis, enum wir
 	buf__printf(buf, " %s", what);
 }
 
-static void note_failed(struct buf *buf, int64_t errors)
+/* "7 IO calls failed", in the colour of a warning; or "no IO call failed". */
+static void note_failed(struct buf *buf, int64_t errors, const char *what)
 {
-	buf__puts(buf, errors > 0 ? "<b class=\"warn\">" : "");
-	if (errors > 0)
-		markup__count(buf, errors);
-	else
-		buf__puts(buf, "none");
-	buf__puts(buf, errors > 0 ? " failed</b>" : " failed");
+	if (errors <= 0) {
+		buf__printf(buf, "no %s failed", what);
+		return;
+	}
+	buf__puts(buf, "<b class=\"warn\">");
+	markup__count(buf, errors);
+	buf__printf(buf, " %s%s failed</b>", what, errors == 1 ? "" : "s");
 }
 
 static void tile_latency(struct buf *buf, const struct analysis *analysis)
@@ -99,7 +101,7 @@ static void tile_latency(struct buf *buf, const struct analysis *analysis)
 		markup__count(buf, hist.cnt);
 		buf__puts(buf, "; ");
 	}
-	note_failed(buf, analysis->totals.c[COUNTER_IO_ERRORS]);
+	note_failed(buf, analysis->totals.c[COUNTER_IO_ERRORS], "IO call");
 	tile__end(buf);
 	hist__free(&hist);
 }
@@ -134,10 +136,8 @@ static void tile_connections(struct buf *buf, const struct model *model)
 
 		if (__builtin_add_overflow(active, link->active, &active))
 			active = INT64_MAX;
-		if (__builtin_add_overflow(opened, link->opened, &opened))
-			opened = UINT64_MAX;
-		if (__builtin_add_overflow(failed, link->failed, &failed))
-			failed = UINT64_MAX;
+		opened = sat_addu(opened, link->opened);
+		failed = sat_addu(failed, link->failed);
 	}
 	tile__open(buf, "Connections", "open when the recording ended");
 	markup__count(buf, active < 0 ? 0 : active);
@@ -150,7 +150,7 @@ static void tile_connections(struct buf *buf, const struct model *model)
 	}
 	markup__count(buf, opened);
 	buf__puts(buf, " opened, ");
-	note_failed(buf, failed > INT64_MAX ? INT64_MAX : (int64_t)failed);
+	note_failed(buf, sat_i64(failed), "connect");
 	tile__end(buf);
 }
 
@@ -169,8 +169,8 @@ static void tile_trouble(struct buf *buf, const struct analysis *analysis)
 		buf__puts(buf, "of ");
 	}
 	words(buf, sent, "packet sent", "packets sent");
-	buf__puts(buf, "; of all socket operations ");
-	note_failed(buf, c[COUNTER_NET_ERRORS]);
+	buf__puts(buf, "; ");
+	note_failed(buf, c[COUNTER_NET_ERRORS], "socket call");
 	tile__end(buf);
 }
 
