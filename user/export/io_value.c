@@ -165,6 +165,8 @@ bool io_folded_sum(const struct row *row, const struct getter *getter, int64_t *
 		*sum = io_sum(row->model, 0, (uint32_t)row->idx, (enum io_sum)getter->arg);
 	else if (getter->get == get_link_sum)
 		*sum = link_sum(row->model, 0, (uint32_t)row->idx, (enum link_sum)getter->arg);
+	else if (getter->get == get_packets)
+		*sum = counter_sum(row->model->classes[row->idx].folded_c, getter->arg);
 	else
 		return false;
 	return true;
