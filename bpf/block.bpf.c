@@ -55,7 +55,7 @@ static __always_inline void issued(struct request *rq)
 
 #define REQ_OP_MASK 0xff
 #define REQ_OP_READ 0
-#define DISK_ID	    (1ULL << 63)
+#define DISK_ID     (1ULL << 63)
 
 static __always_inline void completed(struct request *rq, s64 error, u32 bytes)
 {

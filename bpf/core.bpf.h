@@ -68,11 +68,23 @@ struct io_peer {
 	u32 pad;
 };
 
+/* One operation that has ended. Filled in by the source, in the thread's own context. */
+struct io_done {
+	struct file *file;
+	struct sock *sock; /* of a socket; io_finish() looks it up when it is NULL */
+	s64 ret; /* what the kernel returned: < 0 is an error */
+	u64 bytes;
+	u64 now;
+	u64 ns; /* how long it took; 0: its beginning was not seen */
+	u32 op; /* enum wire_io_op */
+	u32 on_socket; /* the call is one for sockets, should the file not be found */
+	struct io_peer peer; /* of a datagram */
+};
+
 /* sendmmsg() and recvmmsg(): their messages are accounted one by one. */
 struct io_batch {
 	u64 vec; /* struct mmsghdr * of the caller */
-	u64 now, ns;
-	u32 op, flags;
+	u64 flags;
 };
 
 enum io_level {
@@ -95,6 +107,7 @@ struct thread_state {
 	u64 mark_hw[HW_CNT];
 	struct kernel_counts mark;
 	struct io_call calls[LEVEL_CNT];
+	struct io_done done; /* of the system call that ends: too much for the stack */
 	struct io_batch batch;
 	struct io_peer peer; /* an argument of peer_object() */
 	/* sched_switch */

@@ -155,8 +155,9 @@ static __always_inline struct mount *mount_of(struct vfsmount *mnt)
 	return (struct mount *)((char *)mnt - bpf_core_field_offset(struct mount, mnt));
 }
 
-/* One step towards the root; the last one sets `done`. */
-static __always_inline void path_step(struct path_scratch *scratch)
+/* One step towards the root; the last one sets `done`. A function, so that no loop ends in a call:
+ * kernels before 6.2 take that for one without an end. */
+static __noinline void path_step(struct path_scratch *scratch)
 {
 	struct path_walk *walk = &scratch->walk;
 	struct dentry *dentry = walk->dentry, *parent;
@@ -276,8 +277,8 @@ static __always_inline u64 file_check(struct file *file)
 {
 	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
 
-	return BPF_CORE_READ(dentry, d_name.hash_len) ^
-	       BPF_CORE_READ(file, f_inode, i_ino) << 20 ^ (u64)is_deleted(dentry) << 63;
+	return BPF_CORE_READ(dentry, d_name.hash_len) ^ BPF_CORE_READ(file, f_inode, i_ino) << 20 ^
+	       (u64)is_deleted(dentry) << 63;
 }
 
 /* The object that the file is; made known when it is met for the first time. 0: not now. */
@@ -300,8 +301,10 @@ static __always_inline void count_file(struct frame *frame, struct io_done *done
 {
 	if (is_again(done->ret))
 		return;
-	if (is_storage(type))
+	if (is_storage(type)) {
 		frame->c[COUNTER_IO_TIME] += done->ns;
+		gauge_add(GAUGE_IO_TIME, done->ns);
+	}
 	if (done->ret < 0) {
 		frame->c[COUNTER_IO_ERRORS]++;
 	} else if (done->op == IO_READ) {

@@ -9,20 +9,6 @@
 
 #include "core.bpf.h"
 
-/* One operation that has ended. Filled in by the source, in the thread's own context. */
-struct io_done {
-	struct file *file;
-	struct sock *sock; /* of a socket; io_finish() looks it up when it is NULL */
-	s64 ret; /* what the kernel returned: < 0 is an error */
-	u64 bytes;
-	u64 now;
-	u64 ns; /* how long it took; 0: its beginning was not seen */
-	u32 op; /* enum wire_io_op */
-	u32 on_socket; /* the call is one for sockets, should the file not be found */
-	struct io_peer peer; /* of a datagram */
-};
-
-/* File systems are told apart by the caller of these. */
 #define FMODE_READ 1
 
 /* Values that a system call or a kernel function ends with. */

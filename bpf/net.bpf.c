@@ -10,19 +10,19 @@
 #define AF_INET_  2
 #define AF_INET6_ 10
 
-#define SOCK_STREAM_	1
-#define SOCK_DGRAM_	2
+#define SOCK_STREAM_    1
+#define SOCK_DGRAM_     2
 #define SOCK_SEQPACKET_ 5
 
 #define IPPROTO_TCP_   6
 #define IPPROTO_MPTCP_ 262
 
 #define TCP_ESTABLISHED 1
-#define TCP_SYN_SENT	2
-#define TCP_SYN_RECV	3
-#define TCP_CLOSE	7
-#define TCP_CLOSE_WAIT	8
-#define TCP_LISTEN	10
+#define TCP_SYN_SENT    2
+#define TCP_SYN_RECV    3
+#define TCP_CLOSE       7
+#define TCP_CLOSE_WAIT  8
+#define TCP_LISTEN      10
 
 /* What a connection is in the middle of. */
 enum conn_phase {
@@ -449,8 +449,7 @@ static __always_inline void take_arrival(struct conn *conn, struct sock *sk, str
 }
 
 /* TCP's segments since the last look are charged to whoever uses the connection. */
-static __always_inline void charge_segments(struct frame *frame, struct conn *conn,
-					    struct sock *sk)
+static __always_inline void charge_segments(struct frame *frame, struct conn *conn, struct sock *sk)
 {
 	struct tcp_sock *tcp = (struct tcp_sock *)sk;
 	u32 out = BPF_CORE_READ(tcp, segs_out), in = BPF_CORE_READ(tcp, segs_in);

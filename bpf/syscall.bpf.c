@@ -80,7 +80,7 @@ static const u8 calls[SYSCALL_CNT] = {
 };
 
 #define MSG_PEEK_  2
-#define MMSG_MAX 16 /* the kernel takes no more at once */
+#define MMSG_MAX   16 /* the kernel takes no more at once */
 #define MMSGHDR_SZ 64
 
 /* The head of struct msghdr; a struct mmsghdr has a length behind the whole of it. */
@@ -148,37 +148,35 @@ __noinline int account_message(u32 idx)
 {
 	struct thread_state *thread = io_thread();
 	struct user_msghdr hdr = {};
-	struct io_done done = {};
+	struct io_done *done;
 	u32 sz = 0;
 	u64 at;
 
 	if (!thread)
 		return 0;
+	done = &thread->done;
 	at = thread->batch.vec + (u64)idx * MMSGHDR_SZ;
 	bpf_probe_read_user(&hdr, sizeof(hdr), (void *)at);
 	bpf_probe_read_user(&sz, sizeof(sz), (void *)(at + MMSGHDR_LEN_OFF));
-	done.file = (struct file *)thread->calls[LEVEL_CALL].file;
-	done.on_socket = true;
-	done.op = thread->batch.op;
-	done.ret = sz;
-	done.bytes = done.op == IO_READ && thread->batch.flags & MSG_PEEK_ ? 0 : sz;
-	done.now = thread->batch.now;
-	done.ns = idx ? 0 : thread->batch.ns; /* one call took it all */
-	read_peer(&done.peer, hdr.name);
-	io_finish(thread, &done);
+	done->ret = sz;
+	done->bytes = done->op == IO_READ && thread->batch.flags & MSG_PEEK_ ? 0 : sz;
+	if (idx)
+		done->ns = 0; /* one call took it all */
+	done->peer.family = 0;
+	read_peer(&done->peer, hdr.name);
+	io_finish(thread, done);
 	return 0;
 }
 
 static __always_inline void account_batch(struct thread_state *thread, struct io_done *done,
 					  u64 vec, u32 flags)
 {
+	s64 cnt = done->ret;
+
 	thread->batch.vec = vec;
-	thread->batch.now = done->now;
-	thread->batch.ns = done->ns;
-	thread->batch.op = done->op;
 	thread->batch.flags = flags;
 	for (u32 i = 0; i < MMSG_MAX; i++) {
-		if (i >= done->ret)
+		if (i >= cnt)
 			break;
 		account_message(i);
 	}
@@ -318,7 +316,7 @@ static __always_inline void call_ends(s64 ret)
 	struct pt_regs *regs = task_user_regs(task);
 	struct thread_state *thread;
 	struct io_call *call;
-	struct io_done done = {};
+	struct io_done *done;
 	u64 nr = -1;
 	u32 rule;
 
@@ -330,46 +328,48 @@ static __always_inline void call_ends(s64 ret)
 	if (!thread)
 		return;
 	call = &thread->calls[LEVEL_CALL];
-	done.now = bpf_ktime_get_ns();
+	done = &thread->done;
+	__builtin_memset(done, 0, sizeof(*done));
+	done->now = bpf_ktime_get_ns();
 	if (call->enter_ns && call->nr == nr) {
-		done.ns = done.now > call->enter_ns ? done.now - call->enter_ns : 1;
-		done.file = (struct file *)call->file;
+		done->ns = done->now > call->enter_ns ? done->now - call->enter_ns : 1;
+		done->file = (struct file *)call->file;
 		if (call->in_flight)
 			gauge_add(GAUGE_IO_IN_FLIGHT, -1);
 	} else {
 		/* its beginning was not seen; the call may have closed the descriptor, but most
 		 * do not */
 		call->arg = 0;
-		done.file = file_of_fd(task, (u32)argument(regs, 0));
-		call->file = (u64)done.file;
+		done->file = file_of_fd(task, (u32)argument(regs, 0));
+		call->file = (u64)done->file;
 	}
-	done.ret = ret;
-	done.bytes = ret > 0 ? ret : 0;
-	done.op = IO_READ;
+	done->ret = ret;
+	done->bytes = ret > 0 ? ret : 0;
+	done->op = IO_READ;
 	switch (rule) {
 	case CALL_CONNECT:
-		if (done.file && file_type(done.file) == S_IFSOCK)
-			socket_connect_ends(thread, done.file, ret, done.now);
+		if (done->file && file_type(done->file) == S_IFSOCK)
+			socket_connect_ends(thread, done->file, ret, done->now);
 		break;
 	case CALL_ACCEPT:
-		done.op = IO_ACCEPT;
-		done.on_socket = true;
-		account_accept(thread, task, &done);
+		done->op = IO_ACCEPT;
+		done->on_socket = true;
+		account_accept(thread, task, done);
 		break;
 	case CALL_LISTEN:
-		if (!ret && done.file && file_type(done.file) == S_IFSOCK)
-			socket_listens(done.file);
+		if (!ret && done->file && file_type(done->file) == S_IFSOCK)
+			socket_listens(done->file);
 		break;
 	case CALL_CLOSE:
 		break; /* accounted when it began */
 	case CALL_SENDFILE:
-		account_copy(thread, &done, task, argument(regs, 1), argument(regs, 0));
+		account_copy(thread, done, task, argument(regs, 1), argument(regs, 0));
 		break;
 	case CALL_COPY:
-		account_copy(thread, &done, task, argument(regs, 0), argument(regs, 2));
+		account_copy(thread, done, task, argument(regs, 0), argument(regs, 2));
 		break;
 	case CALL_TEE:
-		account_copy(thread, &done, task, argument(regs, 0), argument(regs, 1));
+		account_copy(thread, done, task, argument(regs, 0), argument(regs, 1));
 		break;
 	case CALL_MMAP:
 	case CALL_MUNMAP:
@@ -378,7 +378,7 @@ static __always_inline void call_ends(s64 ret)
 		account_memory(thread, regs, rule, ret);
 		break;
 	default:
-		account_io(thread, task, regs, rule, &done);
+		account_io(thread, task, regs, rule, done);
 	}
 	call->enter_ns = 0;
 	call->in_flight = 0;

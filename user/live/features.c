@@ -56,6 +56,18 @@ static unsigned int tracepoint_args(const struct btf *btf, const char *name)
 	return type && btf_is_func_proto(type) ? btf_vlen(type) : 0;
 }
 
+static bool has_member(const struct btf *btf, const char *name, const char *member)
+{
+	int id = btf__find_by_name_kind(btf, name, BTF_KIND_STRUCT);
+	const struct btf_type *type = id < 0 ? NULL : btf__type_by_id(btf, id);
+
+	for (unsigned int i = 0; type && i < btf_vlen(type); i++) {
+		if (!strcmp(btf__name_by_offset(btf, btf_members(type)[i].name_off), member))
+			return true;
+	}
+	return false;
+}
+
 /* A program that only returns, of any type; btf_id is what it attaches to, or 0. */
 static int load_return(enum bpf_prog_type type, enum bpf_attach_type attach_type, int btf_id)
 {
@@ -224,6 +236,9 @@ void features__probe(struct features *features)
 		probe_tp_btf(btf, "btf_trace_sys_enter") && probe_tp_btf(btf, "btf_trace_sys_exit");
 	features->block_requests = tracepoint_args(btf, "block_rq_issue") > 0;
 	features->request_queue = tracepoint_args(btf, "block_rq_issue") > 2;
+	features->io_accounting = has_member(btf, "task_io_accounting", "read_bytes");
+	/* percpu counters came with it (commit f1a7941243c1) */
+	features->rss_exact = tracepoint_args(btf, "rss_stat") == 3;
 	features->data_ready = tracepoint_args(btf, "sk_data_ready") > 0;
 	features->connect_states = tracepoint_args(btf, "inet_sock_set_state") > 0;
 	/* sleepable iterators and bpf_copy_from_user_task() came together */
@@ -365,8 +380,11 @@ size_t features__rows(const struct features *f, struct check_row *rows, size_t r
 		    "kernel 6.3 or later"),
 		row("disk requests", f->block_requests, "block_rq_issue, block_rq_complete", NULL,
 		    "a kernel with CONFIG_BLOCK"),
-		row("growth of resident memory", f->rss_stat, "rss_stat", NULL,
-		    "kernel 5.5 or later, and tracefs"),
+		row("growth of resident memory", f->rss_stat && f->rss_exact, "rss_stat",
+		    f->rss_stat ? "rss_stat, in batches of 64 pages" : NULL,
+		    "kernel 6.2 or later, and tracefs"),
+		row("bytes read from and for storage", f->io_accounting, "task IO accounting", NULL,
+		    "a kernel with CONFIG_TASK_IO_ACCOUNTING"),
 		row("kprobes", f->kprobe, "yes", NULL, "a kernel with CONFIG_KPROBES=y"),
 		row("fentry", f->fentry, "yes", NULL,
 		    "a kernel with CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS=y"),

@@ -55,6 +55,8 @@ struct features {
 	bool request_queue; /* block_rq_insert and _issue have it as first argument */
 	bool data_ready; /* the tracepoint of arriving data */
 	bool rss_stat;
+	bool rss_exact; /* told with each page; before 6.2 in batches of 64 */
+	bool io_accounting; /* bytes that a thread made storage read or write */
 	bool connect_states; /* inet_sock_set_state */
 	int hw_err[HW_CNT]; /* 0 or the errno of opening it */
 	int root_err;

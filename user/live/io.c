@@ -33,8 +33,7 @@ void io__fit(struct live *live)
 				  source == IO_SOURCE_SYSCALL_CLASSIC);
 	bpf_program__set_autoload(skel->progs.sys_exit_classic,
 				  source == IO_SOURCE_SYSCALL_CLASSIC);
-	bpf_program__set_autoload(skel->progs.inet_sock_set_state,
-				  on && features->connect_states);
+	bpf_program__set_autoload(skel->progs.inet_sock_set_state, on && features->connect_states);
 	bpf_program__set_autoload(skel->progs.sk_data_ready, on && features->data_ready);
 	bpf_program__set_autoload(skel->progs.block_rq_insert, on && features->block_requests);
 	bpf_program__set_autoload(skel->progs.block_rq_issue, on && features->block_requests);
