@@ -114,6 +114,12 @@ static __always_inline bool is_tcp(struct sock *sk)
 	       sock_type(sk) == SOCK_STREAM_;
 }
 
+/* MPTCP's sockets are not TCP's; those below them are. */
+static __always_inline bool has_segments(struct sock *sk)
+{
+	return is_tcp(sk) && sock_protocol(sk) == IPPROTO_TCP_;
+}
+
 static __always_inline bool is_datagram(struct sock *sk)
 {
 	return sock_type(sk) != SOCK_STREAM_ && sock_type(sk) != SOCK_SEQPACKET_;
@@ -273,7 +279,7 @@ __noinline int tell_conn(u64 sock, u32 event, u64 now)
 	else if (record->family == AF_UNIX_)
 		fill_path(record, sk);
 	/* what is charged is a matter of its own threads until it ends */
-	if (kind >= CONN_FAILED && is_tcp(sk))
+	if (kind >= CONN_FAILED && has_segments(sk))
 		fill_tcp(record, conn, sk);
 	emit_conn(record);
 	return 0;
@@ -295,7 +301,7 @@ static __always_inline void begin_account(struct conn *conn, struct sock *sk)
 {
 	struct tcp_sock *tcp = (struct tcp_sock *)sk;
 
-	if (!is_tcp(sk))
+	if (!has_segments(sk))
 		return;
 	conn->segs_in = BPF_CORE_READ(tcp, segs_in);
 	conn->segs_out = BPF_CORE_READ(tcp, segs_out);
@@ -445,7 +451,7 @@ static __always_inline void take_arrival(struct conn *conn, struct sock *sk, str
 	if (!arrival || done->op != IO_READ || done->ret <= 0 || !done->bytes)
 		return;
 	/* some of it lies there still */
-	if (is_tcp(sk) && BPF_CORE_READ(tcp, rcv_nxt) != BPF_CORE_READ(tcp, copied_seq))
+	if (has_segments(sk) && BPF_CORE_READ(tcp, rcv_nxt) != BPF_CORE_READ(tcp, copied_seq))
 		conn->arrival_ns = done->now;
 	else
 		conn->arrival_ns = 0;
@@ -514,7 +520,7 @@ __hidden int socket_finish(struct thread_state *thread, struct io_done *done)
 	take_arrival(conn, sk, done, frame->task);
 	if (is_datagram(sk))
 		return 0;
-	if (is_tcp(sk))
+	if (has_segments(sk))
 		charge_segments(frame, conn, sk);
 	take_turn(conn, done, frame->task);
 	return 0;
