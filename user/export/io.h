@@ -38,7 +38,7 @@ enum io_dist {
 #define DIST_ARG(dist, stat) (DIST_##dist << 8 | ((stat)&0xff))
 #define DIST_GET(path, dist, stat)                                                                 \
 	{                                                                                          \
-		path, get_dist, DIST_ARG(dist, stat), NULL, NULL                                   \
+		path, get_dist, DIST_ARG(dist, stat), "none was seen", NULL                        \
 	}
 /* All rows of one, in the order of their names. */
 #define DIST_GETTERS(path, dist)                                                                   \

@@ -84,17 +84,26 @@ static int add_to_one(void *arg, const struct row *row, const struct use *uses, 
 	return 0;
 }
 
+/* An empty one is one null and not six: most tasks do little of all this. */
+static void dist_value(struct value *value, const struct hist *hist, int stat, const char *why)
+{
+	if (hist->cnt)
+		value__hist(value, hist, stat);
+	else
+		value__null(value, why);
+}
+
 void get_dist(struct value *value, const struct row *row, const struct getter *getter)
 {
 	struct one_dist one = {.filter = &dists[getter->arg >> 8]};
 	int stat = (int8_t)(getter->arg & 0xff);
 
 	if (row->dists) {
-		value__hist(value, &row->dists[getter->arg >> 8], stat);
+		dist_value(value, &row->dists[getter->arg >> 8], stat, getter->why);
 		return;
 	}
 	row__each_use(row, add_to_one, &one);
-	value__hist(value, &one.hist, stat);
+	dist_value(value, &one.hist, stat, getter->why);
 	hist__free(&one.hist);
 }
 
