@@ -382,7 +382,7 @@ static inline void run_passed(struct row *row)
 			     .msg_control = control,
 			     .msg_controllen = sizeof(control)};
 	struct object *file = row_file(row, "passed");
-	struct object *unix_peer = socket_object(row, "unix", "unknown", "", "");
+	struct object *unix_peer = unnamed_peer(row);
 	struct object *tcp = client_object(row, &passing_addr);
 	int fds[2];
 

@@ -37,6 +37,11 @@ static inline void run_mem_map(struct row *row)
 		unmap(row, mem, i * 4 * PAGE);
 		unmap(row, mem + i * 4 * PAGE, i * 12 * PAGE);
 	}
+	/* what is no multiple of a page takes whole ones */
+	mem = map_anonymous(row, 2 * PAGE + 1);
+	row->mapped += PAGE - 1;
+	unmap(row, mem, 2 * PAGE + 1);
+	row->unmapped += PAGE - 1;
 	mem = map_anonymous(row, 100 * PAGE);
 	moved = mremap(mem, 100 * PAGE, 300 * PAGE, MREMAP_MAYMOVE);
 	must(row, moved != MAP_FAILED, "mremap to grow");

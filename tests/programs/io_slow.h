@@ -167,7 +167,7 @@ static inline void setup_slow_unix(struct row *row)
 
 static inline struct channel unix_channel(struct row *row, int side)
 {
-	struct object *peer = socket_object(row, "unix", "unknown", "", "");
+	struct object *peer = unnamed_peer(row);
 
 	return (struct channel){slow_unix[side], slow_unix[side], true, peer, peer};
 }
@@ -213,8 +213,7 @@ static inline void setup_early_unix(struct row *row)
 
 static inline void run_early_unix(struct row *row)
 {
-	count_early(row, socket_object(row, "unix", "unknown", "", ""),
-		    recv(row->fds[0], row->buf, 100, 0));
+	count_early(row, unnamed_peer(row), recv(row->fds[0], row->buf, 100, 0));
 }
 
 /* By the main thread. */

@@ -196,7 +196,7 @@ static inline void run_splice(struct row *row)
 static inline void run_socket_errors(struct row *row)
 {
 	struct sockaddr_storage addr;
-	struct object *refused, *udp, *unix_peer = socket_object(row, "unix", "unknown", "", "");
+	struct object *refused, *udp, *unix_peer = unnamed_peer(row);
 	socklen_t len;
 	int fds[2], fd, held = bound_socket(AF_INET, SOCK_STREAM, &addr, &len);
 	char peer[80];
@@ -248,9 +248,19 @@ static inline struct datagram datagram(struct row *row, int family)
 	char name[80];
 
 	end.fd = bound_socket(family, SOCK_DGRAM, &end.addr, &end.len);
-	end.obj = socket_object(row, "udp", "datagram",
-				address_name(&end.addr, true, name, sizeof(name)), "");
+	address_name(&end.addr, true, name, sizeof(name));
+	end.obj = socket_object(row, "udp", "datagram", name, "");
 	return end;
+}
+
+static inline struct object *own_port(struct row *row, const struct datagram *end)
+{
+	char name[32], local[80];
+
+	snprintf(name, sizeof(name), "own port %d",
+		 ntohs(((const struct sockaddr_in *)&end->addr)->sin_port));
+	return socket_object(row, "udp", "datagram", name,
+			     address_name(&end->addr, true, local, sizeof(local)));
 }
 
 static inline void sent(struct row *row, struct object *to, ssize_t sz, ssize_t want)
@@ -371,35 +381,39 @@ static inline void run_udp_msg(struct row *row)
 	close(b.fd);
 }
 
-#define MMSG 6
+#define MMSG_MAX 40
 
 /*
- * Vectors of messages: one operation with the bytes of all of them. The operation is counted for
- * the peer of the first message, the bytes for the peer of each.
+ * Vectors of messages: each message is an operation on its own peer; the time of the whole call is
+ * the first one's.
  */
 static inline void mmsg_done(struct row *row, struct object **peers, const struct mmsghdr *msgs,
-			     int cnt, enum row_op op, const struct stamp *begin)
+			     int got, int cnt, enum row_op op, const struct stamp *begin)
 {
-	must(row, cnt == MMSG, op == OP_WRITE ? "sendmmsg" : "recvmmsg");
-	tally(peers[0], op, cnt, 0, begin);
+	must(row, got == cnt, op == OP_WRITE ? "sendmmsg" : "recvmmsg");
+	tally(peers[0], op, got, msgs[0].msg_len, begin);
 	for (int i = 0; i < cnt; i++) {
-		peers[i]->ops[op].bytes += msgs[i].msg_len;
 		peers[i]->ops[op].messages++;
+		if (!i)
+			continue;
+		peers[i]->ops[op].operations++;
+		peers[i]->ops[op].bytes += msgs[i].msg_len;
 	}
 	*(op == OP_WRITE ? &row->datagrams_sent : &row->datagrams_received) += (uint64_t)cnt;
 }
 
-static inline void udp_mmsg(struct row *row, int family, bool connected)
+/* `cnt` messages to `peer_cnt` peers, each of which answers, so that one call receives all of it. */
+static inline void udp_mmsg(struct row *row, int family, int cnt, int peer_cnt, bool connected)
 {
 	struct datagram a = datagram(row, family), peers[3];
-	struct mmsghdr msgs[MMSG];
-	struct iovec iov[MMSG];
-	struct sockaddr_storage from[MMSG];
-	struct object *objs[MMSG];
+	struct mmsghdr msgs[MMSG_MAX];
+	struct iovec iov[MMSG_MAX];
+	struct sockaddr_storage from[MMSG_MAX];
+	struct object *objs[MMSG_MAX];
 	struct stamp begin;
-	int cnt, used = connected ? 1 : 3;
+	int got;
 
-	for (int i = 0; i < used; i++)
+	for (int i = 0; i < peer_cnt; i++)
 		peers[i] = datagram(row, family);
 	if (connected)
 		must(row,
@@ -408,24 +422,24 @@ static inline void udp_mmsg(struct row *row, int family, bool connected)
 		     "connect of a datagram socket");
 	for (int round = 0; round < 10; round++) {
 		memset(msgs, 0, sizeof(msgs));
-		for (int i = 0; i < MMSG; i++) {
-			objs[i] = peers[i % used].obj;
+		for (int i = 0; i < cnt; i++) {
+			objs[i] = peers[i % peer_cnt].obj;
 			iov[i] = (struct iovec){row->buf, (size_t)(50 + 10 * i)};
 			msgs[i].msg_hdr.msg_iov = &iov[i];
 			msgs[i].msg_hdr.msg_iovlen = 1;
 			if (connected)
 				continue;
-			msgs[i].msg_hdr.msg_name = &peers[i % used].addr;
-			msgs[i].msg_hdr.msg_namelen = peers[i % used].len;
+			msgs[i].msg_hdr.msg_name = &peers[i % peer_cnt].addr;
+			msgs[i].msg_hdr.msg_namelen = peers[i % peer_cnt].len;
 		}
 		begin = stamp();
-		cnt = sendmmsg(a.fd, msgs, MMSG, 0);
-		mmsg_done(row, objs, msgs, cnt, OP_WRITE, &begin);
-		/* the first peer answers each, so that one call receives them all */
-		for (int i = 0; i < MMSG; i++) {
-			struct datagram *peer = &peers[i % used];
+		got = sendmmsg(a.fd, msgs, (unsigned int)cnt, 0);
+		mmsg_done(row, objs, msgs, got, cnt, OP_WRITE, &begin);
+		for (int i = 0; i < cnt; i++) {
+			struct datagram *peer = &peers[i % peer_cnt];
+			struct object *own = own_port(row, peer);
 
-			received(row, a.obj, IO(a.obj, READ, recv(peer->fd, row->buf, 2000, 0)),
+			received(row, own, IO(own, READ, recv(peer->fd, row->buf, 2000, 0)),
 				 50 + 10 * i);
 			sent(row, a.obj,
 			     IO(a.obj, WRITE,
@@ -437,27 +451,32 @@ static inline void udp_mmsg(struct row *row, int family, bool connected)
 			msgs[i].msg_hdr.msg_namelen = sizeof(from[i]);
 		}
 		begin = stamp();
-		cnt = recvmmsg(a.fd, msgs, MMSG, 0, NULL);
-		mmsg_done(row, objs, msgs, cnt, OP_READ, &begin);
+		got = recvmmsg(a.fd, msgs, (unsigned int)cnt, 0, NULL);
+		mmsg_done(row, objs, msgs, got, cnt, OP_READ, &begin);
 	}
 	close(a.fd);
-	for (int i = 0; i < used; i++)
+	for (int i = 0; i < peer_cnt; i++)
 		close(peers[i].fd);
 }
 
 static inline void run_udp_mmsg(struct row *row)
 {
-	udp_mmsg(row, AF_INET, false);
+	udp_mmsg(row, AF_INET, 6, 3, false);
 }
 
 static inline void run_udp6_mmsg(struct row *row)
 {
-	udp_mmsg(row, AF_INET6, false);
+	udp_mmsg(row, AF_INET6, 6, 3, false);
 }
 
 static inline void run_udp_mmsg_c(struct row *row)
 {
-	udp_mmsg(row, AF_INET, true);
+	udp_mmsg(row, AF_INET, 6, 1, true);
+}
+
+static inline void run_udp_mmsg_40(struct row *row)
+{
+	udp_mmsg(row, AF_INET, 40, 2, false);
 }
 
 static inline socklen_t unix_address(struct row *row, struct sockaddr_un *addr, char *name,
@@ -487,7 +506,7 @@ static inline void unix_connection(struct row *row, int type, bool abstract)
 	char name[128];
 	socklen_t len = unix_address(row, &addr, name, sizeof(name), abstract);
 	struct object *client = socket_object(row, "unix", "client", name, "");
-	struct object *server = socket_object(row, "unix", "server", "", name);
+	struct object *server = socket_object(row, "unix", "server", name, name);
 	int listener = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
 	int client_fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0), server_fd;
 
@@ -530,7 +549,7 @@ static inline void run_unix_dgram(struct row *row)
 	char name[128];
 	socklen_t len = unix_address(row, &addr, name, sizeof(name), false);
 	struct object *to = socket_object(row, "unix", "datagram", name, "");
-	struct object *from = socket_object(row, "unix", "datagram", "", name);
+	struct object *from = socket_object(row, "unix", "datagram", name, "");
 	int server = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	int client = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
@@ -550,7 +569,7 @@ static inline void run_unix_dgram(struct row *row)
 static inline void run_socketpair(struct row *row)
 {
 	static const int types[] = {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET};
-	struct object *peer = socket_object(row, "unix", "unknown", "", "");
+	struct object *peer = unnamed_peer(row);
 	int fds[2];
 
 	for (size_t type = 0; type < ARRAY_CNT(types); type++) {

@@ -62,6 +62,7 @@ static struct row rows[] = {
 	ROW("udp-msg", run_udp_msg, NULL, 1),
 	ROW("udp-mmsg", run_udp_mmsg, NULL, 1),
 	ROW("udp6-mmsg", run_udp6_mmsg, NULL, 1),
+	ROW("udp-mmsg-40", run_udp_mmsg_40, NULL, 1),
 	ROW("udp-mmsg-conn", run_udp_mmsg_c, NULL, 1),
 	ROW("unix-stream", run_unix_stream, NULL, 1),
 	ROW("unix-seqpacket", run_unix_seq, NULL, 1),

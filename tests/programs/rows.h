@@ -216,13 +216,27 @@ static inline void tally(struct object *obj, enum row_op op, ssize_t ret, uint64
 		ret_;                                                                              \
 	})
 
-/* A call that reads from one and writes the same to another. */
+/*
+ * A call that reads from one and writes the same to another: an operation on each. Its time, and its
+ * failure, are the writer's.
+ */
+static inline void tally_copy(struct object *in, struct object *out, ssize_t ret,
+			      const struct stamp *begin)
+{
+	uint64_t bytes = ret > 0 ? (uint64_t)ret : 0;
+
+	tally(out, OP_WRITE, ret, bytes, begin);
+	if (ret < 0)
+		return;
+	in->ops[OP_READ].operations++;
+	in->ops[OP_READ].bytes += bytes;
+}
+
 #define COPY(in, out, call)                                                                        \
 	({                                                                                         \
 		struct stamp begin_ = stamp();                                                     \
 		ssize_t ret_ = (call);                                                             \
-		tally(in, OP_READ, ret_, ret_ > 0 ? (uint64_t)ret_ : 0, &begin_);                  \
-		tally(out, OP_WRITE, ret_, ret_ > 0 ? (uint64_t)ret_ : 0, &begin_);                \
+		tally_copy(in, out, ret_, &begin_);                                                \
 		ret_;                                                                              \
 	})
 
@@ -319,6 +333,12 @@ static inline struct object *server_object(struct row *row, const struct sockadd
 
 	return socket_object(row, "tcp", "server", address_name(server, false, peer, sizeof(peer)),
 			     address_name(server, true, local, sizeof(local)));
+}
+
+/* The other end of a socketpair: nobody knows who began it. */
+static inline struct object *unnamed_peer(struct row *row)
+{
+	return socket_object(row, "unix", "unknown", "unix:(unnamed)", "");
 }
 
 struct pair {
