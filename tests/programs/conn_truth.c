@@ -131,6 +131,9 @@ static void exchange(struct row *row, const struct service *service, int client,
 		must(row, IO(to_server, READ, recv(client, row->buf, back, MSG_WAITALL)) > 0,
 		     "recv");
 	}
+	/* each round is a request and its answer; too short to be timed here */
+	to_client->ops[OP_REQUEST].operations += (uint64_t)rounds;
+	to_server->ops[OP_RESPONSE].operations += (uint64_t)rounds;
 }
 
 /* 6 -> 26 -> 6 */
@@ -139,8 +142,11 @@ static void run_active(struct row *row)
 	struct service services[2] = {serve(AF_INET, 16), serve(AF_INET6, 16)};
 	struct pair pairs[NEW_PAIRS];
 
-	for (int i = 0; i < OLD_PAIRS; i++)
+	for (int i = 0; i < OLD_PAIRS; i++) {
 		exchange(row, &old_service, old_pairs[i].client, old_pairs[i].server, 2);
+		client_object(row, &old_service.addr)->met++;
+		server_object(row, &old_service.addr)->met++;
+	}
 	hold(HOLD_NS);
 	for (int i = 0; i < NEW_PAIRS; i++) {
 		struct service *service = &services[i % 2];
@@ -505,8 +511,7 @@ static void print_windows(void)
 	for (int i = 0; i < window_cnt; i++)
 		printf("%s{\"from_ns\": %" PRIu64 ", \"to_ns\": %" PRIu64 ", \"active\": %d}",
 		       i ? ", " : "", windows[i].from_ns, windows[i].to_ns, windows[i].active);
-	printf("], \"old_port\": %d, \"old\": %d}\n",
-	       ntohs(((struct sockaddr_in *)&old_service.addr)->sin_port), 2 * OLD_PAIRS);
+	printf("]}\n");
 }
 
 int main(int argc, char **argv)
