@@ -83,7 +83,7 @@ static const u8 calls[SYSCALL_CNT] = {
 };
 
 #define MSG_PEEK_  2
-#define MMSG_MAX   16 /* the kernel takes no more at once */
+#define MMSG_MAX   1024 /* UIO_MAXIOV: the kernel takes no more at once */
 #define MMSGHDR_SZ 64
 
 /* The head of struct msghdr; a struct mmsghdr has a length behind the whole of it. */
@@ -269,6 +269,17 @@ static __noinline void account_msghdr(struct thread_state *thread, struct io_don
 	io_finish(thread, done);
 }
 
+#define PAGE_ALIGN(sz) (((sz) + 4095) & ~4095ULL)
+
+/* So much was mapped there, and so much is now. */
+static __always_inline void count_mapping(struct frame *frame, u64 was, u64 is)
+{
+	if (is > was)
+		frame->c[COUNTER_MAPPED_BYTES] += is - was;
+	else
+		frame->c[COUNTER_UNMAPPED_BYTES] += was - is;
+}
+
 static __always_inline void account_memory(struct thread_state *thread, struct pt_regs *regs,
 					   u32 rule, s64 ret)
 {
@@ -277,18 +288,14 @@ static __always_inline void account_memory(struct thread_state *thread, struct p
 
 	if (ret < 0 && ret > -4096)
 		return;
-	if (rule == CALL_MMAP) {
-		frame->c[COUNTER_MAPPED_BYTES] += sz;
-	} else if (rule == CALL_MUNMAP) {
-		frame->c[COUNTER_UNMAPPED_BYTES] += sz;
-	} else if (rule == CALL_MREMAP) {
-		frame->c[COUNTER_MAPPED_BYTES] += argument(regs, 2);
-		frame->c[COUNTER_UNMAPPED_BYTES] += sz;
-	} else if (was && (u64)ret > was) {
-		frame->c[COUNTER_MAPPED_BYTES] += ret - was;
-	} else if (was) {
-		frame->c[COUNTER_UNMAPPED_BYTES] += was - ret;
-	}
+	if (rule == CALL_MMAP)
+		count_mapping(frame, 0, PAGE_ALIGN(sz));
+	else if (rule == CALL_MUNMAP)
+		count_mapping(frame, PAGE_ALIGN(sz), 0);
+	else if (rule == CALL_MREMAP)
+		count_mapping(frame, PAGE_ALIGN(sz), PAGE_ALIGN(argument(regs, 2)));
+	else if (was)
+		count_mapping(frame, was, ret);
 }
 
 static __always_inline void account_accept(struct thread_state *thread, struct task_struct *task,
