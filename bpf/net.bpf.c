@@ -188,7 +188,8 @@ static __always_inline void begin_record(struct wire_conn *record)
 
 static __always_inline void fill_addresses(struct wire_conn *record, struct sock *sk)
 {
-	record->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
+	/* not skc_num, which is gone when its state becomes CLOSE */
+	record->local_port = __builtin_bswap16(BPF_CORE_READ((struct inet_sock *)sk, inet_sport));
 	record->peer_port = __builtin_bswap16(BPF_CORE_READ(sk, __sk_common.skc_dport));
 	if (record->family == AF_INET_) {
 		bpf_core_read(record->local, 4, &sk->__sk_common.skc_rcv_saddr);
@@ -205,6 +206,7 @@ static __always_inline void fill_path(struct wire_conn *record, struct sock *sk)
 {
 	struct unix_address *address = BPF_CORE_READ((struct unix_sock *)sk, addr);
 	struct sock *peer = BPF_CORE_READ((struct unix_sock *)sk, peer);
+	u32 sz;
 
 	__builtin_memset(record->path, 0, sizeof(record->path));
 	if (!address && peer)
@@ -220,10 +222,14 @@ static __always_inline void fill_path(struct wire_conn *record, struct sock *sk)
 						  2);
 		return;
 	}
+	/* its length says where it ends: no NUL does */
+	sz = BPF_CORE_READ(address, len) - sizeof(short) - 1;
+	if (sz > sizeof(record->path) - 2)
+		sz = sizeof(record->path) - 2;
 	record->path[0] = '@';
-	bpf_probe_read_kernel_str(record->path + 1, sizeof(record->path) - 1,
-				  (char *)address +
-					  bpf_core_field_offset(struct unix_address, name) + 3);
+	bpf_probe_read_kernel(record->path + 1, sz,
+			      (char *)address + bpf_core_field_offset(struct unix_address, name) +
+				      3);
 }
 
 static __always_inline void fill_tcp(struct wire_conn *record, struct conn *conn, struct sock *sk)
