@@ -30,6 +30,7 @@ enum call_rule {
 	CALL_LISTEN,
 	CALL_CLOSE,
 	CALL_OPEN,
+	CALL_GETEVENTS,
 	CALL_MMAP,
 	CALL_MUNMAP,
 	CALL_MREMAP,
@@ -73,6 +74,8 @@ static const u8 calls[SYSCALL_CNT] = {
 	[__NR_openat] = CALL_OPEN,
 	[__NR_creat] = CALL_OPEN,
 	[437 /* openat2 */] = CALL_OPEN,
+	[__NR_io_getevents] = CALL_GETEVENTS,
+	[333 /* io_pgetevents */] = CALL_GETEVENTS,
 	[__NR_mmap] = CALL_MMAP,
 	[__NR_munmap] = CALL_MUNMAP,
 	[__NR_mremap] = CALL_MREMAP,
@@ -166,6 +169,63 @@ __noinline int account_message(u32 idx)
 	read_peer(&done->peer, hdr.name);
 	io_finish(thread, done);
 	return 0;
+}
+
+/* What the kernel's own asynchronous IO (libaio) has completed: struct io_event and struct iocb. */
+struct aio_event {
+	u64 data;
+	u64 iocb;
+	s64 ret;
+	s64 ret2;
+};
+
+struct aio_request {
+	u64 data;
+	u64 key;
+	u16 opcode; /* IOCB_CMD_* */
+	u16 priority;
+	u32 fd;
+};
+
+static const u8 aio_ops[16] = {
+	[0 /* PREAD */] = IO_READ,  [1 /* PWRITE */] = IO_WRITE,  [2 /* FSYNC */] = IO_SYNC,
+	[3 /* FDSYNC */] = IO_SYNC, [5 /* POLL */] = IO_OP_CNT,   [6 /* NOOP */] = IO_OP_CNT,
+	[7 /* PREADV */] = IO_READ, [8 /* PWRITEV */] = IO_WRITE,
+};
+
+__noinline int account_aio(u32 idx)
+{
+	struct thread_state *thread = io_thread();
+	struct aio_request request = {};
+	struct aio_event event = {};
+	struct io_done *done;
+
+	if (!thread)
+		return 0;
+	done = &thread->done;
+	bpf_probe_read_user(&event, sizeof(event),
+			    (void *)(thread->batch.vec + (u64)idx * sizeof(event)));
+	if (bpf_probe_read_user(&request, sizeof(request), (void *)event.iocb))
+		return 0;
+	done->op = aio_ops[BOUND(request.opcode, 16)];
+	if (done->op == IO_OP_CNT)
+		return 0;
+	done->file = file_of_fd(current_task(), request.fd);
+	done->ret = event.ret;
+	done->bytes = event.ret > 0 ? event.ret : 0;
+	done->ns = 0; /* it was submitted by another call */
+	io_finish(thread, done);
+	return 0;
+}
+
+static __always_inline void account_events(struct thread_state *thread, s64 cnt, u64 vec)
+{
+	thread->batch.vec = vec;
+	for (u32 i = 0; i < MMSG_MAX; i++) {
+		if (i >= cnt)
+			break;
+		account_aio(i);
+	}
 }
 
 static __always_inline void account_batch(struct thread_state *thread, struct io_done *done,
@@ -369,6 +429,9 @@ static __always_inline void call_ends(s64 ret)
 		break;
 	case CALL_CLOSE:
 		break; /* accounted when it began */
+	case CALL_GETEVENTS:
+		account_events(thread, ret, argument(regs, 3));
+		break;
 	case CALL_SENDFILE:
 		account_copy(thread, done, task, argument(regs, 1), argument(regs, 0));
 		break;
@@ -393,7 +456,7 @@ static __always_inline void call_ends(s64 ret)
 
 static __always_inline bool has_file(u32 rule)
 {
-	return rule != CALL_OPEN && rule < CALL_MMAP;
+	return rule < CALL_OPEN;
 }
 
 static __always_inline void call_begins(u64 nr)
