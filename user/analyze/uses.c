@@ -154,7 +154,7 @@ static int by_rank(const void *a, const void *b)
 
 static bool is_idle(const struct object_total *row)
 {
-	return !row->calls.cnt && !row->errors && !row->requests;
+	return !row->calls.cnt && !row->errors && !row->requests && !row->op_ns[IO_FAULT];
 }
 
 void object_totals__rank(struct object_totals *totals)
@@ -229,6 +229,7 @@ const char *object_label(const struct model *model, uint32_t object, size_t cols
 	else
 		snprintf(text, sizeof(text), "%s %s", kind, name);
 	cut_left(text, cols < OBJECT_LABEL_SZ ? cols : OBJECT_LABEL_SZ - 1);
-	snprintf(buf, OBJECT_LABEL_SZ, "%s", text);
+	memcpy(buf, text, strnlen(text, OBJECT_LABEL_SZ - 1) + 1);
+	buf[OBJECT_LABEL_SZ - 1] = '\0';
 	return buf;
 }

@@ -10,6 +10,7 @@
 
 #define NONE_SEEN "no such operation was seen"
 #define NOT_TIMED "none of them was seen to begin"
+#define NO_EFFECT "all of them were of no effect"
 #define KIND(name, table)                                                                          \
 	const struct record_kind record_##name = {                                                 \
 		.record = #name,                                                                   \
@@ -173,10 +174,12 @@ static const char *why_none(const struct row *row, unsigned int op)
 	return NONE_SEEN;
 }
 
-static void use_time(struct value *value, const struct hist *hist, enum use_member member)
+static void use_time(struct value *value, const struct use *use, enum use_member member)
 {
+	const struct hist *hist = &use->latency;
+
 	if (!hist->cnt)
-		value__null(value, NOT_TIMED);
+		value__null(value, use->cnt || use->errors ? NOT_TIMED : NO_EFFECT);
 	else if (member == USE_MEAN)
 		value__uint(value, hist->total / hist->cnt);
 	else if (member == USE_TOTAL)
@@ -206,7 +209,7 @@ static void get_use(struct value *value, const struct row *row, const struct get
 	else if (member == USE_AGAIN)
 		value__uint(value, use->again);
 	else
-		use_time(value, &use->latency, member);
+		use_time(value, use, member);
 }
 
 #define USE_GET(path, op, member) IO_GET(path, get_use, USE_ARG(op, member), NULL)

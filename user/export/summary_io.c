@@ -227,7 +227,7 @@ static void cell_errors(struct buf *buf, const struct spot *spot)
 
 static void cell_time(struct buf *buf, const struct spot *spot)
 {
-	if (spot->is_timed)
+	if (spot->total->ns)
 		summary__ns(buf, sat_i64(spot->total->ns));
 	else
 		buf__puts(buf, "-");
@@ -277,7 +277,7 @@ static const struct {
 	{"OPS", 6, 0, true, cell_ops},        {"BYTES", 6, 0, true, cell_bytes},
 	{"ERRORS", 6, 88, true, cell_errors}, {"TIME", 6, 0, true, cell_time},
 	{"MEAN", 6, 0, true, cell_mean},      {"P99", 6, 0, true, cell_p99},
-	{"TASK", 18, 72, false, cell_task},
+	{"TASK", 16, 72, false, cell_task},
 };
 #define COLUMN_CNT (sizeof(columns) / sizeof(columns[0]))
 
@@ -309,6 +309,8 @@ static void write_row(const struct spot *spot, const char *name)
 		term__cell(&summary->buf, spot->total ? buf__str(&cell) : columns[i].title,
 			   columns[i].cols, columns[i].right, summary->options.ascii);
 	}
+	while (summary->buf.sz && summary->buf.data[summary->buf.sz - 1] == ' ')
+		summary->buf.sz--; /* the last cell's */
 	buf__add(&summary->buf, "\n", 1);
 	if (cell.err)
 		summary->buf.err = cell.err;
