@@ -251,11 +251,12 @@ enum wire_io_op {
 		IO_OP_CNT
 };
 
+#define USE_TABLE_CNT 8192 /* entries of each of the two tables */
 struct wire_use_key {
 	__u64 task;
 	__u64 object; /* the id of a WIRE_FILE or WIRE_CONN; of disks 1 << 63 | device; 0: unknown */
 	__u32 op; /* enum wire_io_op */
-	__u32 tgid;
+	__u32 pad;
 };
 
 /* Four buckets per power of two from 2^IO_MIN_LOG2 nanoseconds on; the first and the last one take
@@ -367,7 +368,8 @@ enum wire_conn_flags {
 #define WIRE_GAUGES(X)                                                                             \
 	X(CONNECTIONS, connections, "connections open")                                            \
 	X(IO_IN_FLIGHT, io_in_flight, "operations on files in flight")                             \
-	X(DISK_IN_FLIGHT, disk_in_flight, "requests at the device in flight")
+	X(DISK_IN_FLIGHT, disk_in_flight, "requests at the device in flight")                      \
+	X(IO_TIME, io_time, "time in operations on stored files, summed since the beginning")
 
 enum wire_gauge {
 #define X(id, name, meaning) GAUGE_##id,
@@ -468,7 +470,8 @@ struct wire_config {
 	__u8 hw_mask; /* bit i: hardware counter i is read */
 	__u8 io_source; /* enum wire_io_source, never AUTO */
 	__u8 io_extra; /* kernel functions are hooked too, for what system calls do not show */
-	__u8 pad[5];
+	__u8 has_request_queue; /* block_rq_insert and _issue have the queue as first argument */
+	__u8 pad[4];
 };
 
 _Static_assert(COUNTER_CNT <= 64, "a slice's presence bitmap is 64 bits");

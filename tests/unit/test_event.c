@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Decoding of ring records: every kind, and every way in which a record may lie. */
 #include <errno.h>
+#include <linux/magic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "event/event.h"
 #include "tap.h"
@@ -101,9 +104,13 @@ static void test_sizes(void)
 		{WIRE_LATENCY, sizeof(struct wire_latency), "latency"},
 		{WIRE_FORK, sizeof(struct wire_fork), "fork"},
 		{WIRE_EXEC, sizeof(struct wire_exec), "exec"},
+		{WIRE_CONN, sizeof(struct wire_conn), "conn"},
+		{WIRE_USE, sizeof(struct wire_use), "use"},
 	};
 	char rec[1024] = {};
 	bool short_ok;
+
+	rec[sizeof(struct wire_hdr)] = 1; /* an id, in all that have one */
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct wire_hdr head = hdr(rows[i].kind, rows[i].sz);
@@ -154,10 +161,233 @@ static void test_content(void)
 	ok(decode(&unknown, 0) == -EINVAL, "nothing");
 }
 
+/* The file that the next record tells of, and its components, the last one first. */
+static struct wire_file wire_file;
+static struct {
+	struct wire_file file;
+	char text[60000];
+} file_rec;
+
+static int decode_parts(const char *parts, size_t sz)
+{
+	file_rec.file = wire_file;
+	file_rec.file.path_sz = (uint16_t)sz;
+	file_rec.file.hdr = hdr(WIRE_FILE, sizeof(wire_file) + sz);
+	if (sz)
+		memcpy(file_rec.text, parts, sz);
+	return decode(&file_rec, sizeof(wire_file) + sz);
+}
+
+/* Is that the path, ended within its field? */
+static bool is_path(const char *want)
+{
+	size_t len = strnlen(event.file.path, FILE_PATH_MAX);
+	bool good = len < FILE_PATH_MAX && !strcmp(event.file.path, want);
+
+	if (!good)
+		note("it is %.80s (%zu)", event.file.path, len);
+	return good;
+}
+
+static void file_of(uint16_t mode, uint32_t magic, uint8_t flags)
+{
+	wire_file = (struct wire_file){.id = 9,
+				       .ino = 77,
+				       .dev = 8 << 20 | 1,
+				       .rdev = 5,
+				       .mode = mode,
+				       .magic = magic,
+				       .flags = flags};
+}
+
+#define PARTS(text) text, sizeof(text)
+
+static void test_file_paths(void)
+{
+	static const struct {
+		uint8_t flags;
+		const char *path;
+	} rows[] = {
+		{0, "/var/log/x"},
+		{FILE_DELETED, "/var/log/x (deleted)"},
+		{FILE_CUT, ".../var/log/x"},
+		{FILE_CUT | FILE_DELETED, ".../var/log/x (deleted)"},
+		{FILE_DETACHED, "(unreachable)/var/log/x"},
+		{FILE_DETACHED | FILE_CUT | FILE_DELETED, "(unreachable).../var/log/x (deleted)"},
+		{0xf0, "/var/log/x"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		file_of(S_IFREG | 0644, EXT4_SUPER_MAGIC, rows[i].flags);
+		ok(!decode_parts(PARTS("x\0log\0var")) && is_path(rows[i].path) &&
+			   event.file.flags == (rows[i].flags & 15),
+		   "%s", rows[i].path);
+	}
+	file_of(S_IFREG | 0644, EXT4_SUPER_MAGIC, 0);
+	decode_parts(PARTS("x"));
+	ok(event.kind == WIRE_FILE && event.tgid == 77 && event.file.id == 9 &&
+		   event.file.ino == 77 && event.file.dev == (8 << 20 | 1) &&
+		   event.file.rdev == 5 && event.file.mode == (S_IFREG | 0644) &&
+		   event.file.magic == EXT4_SUPER_MAGIC,
+	   "a file's fields");
+	ok(!decode_parts(NULL, 0) && is_path("/"), "no components: the root");
+	ok(!decode_parts(PARTS("/")) && is_path("/"), "a root that says its name");
+	ok(!decode_parts(PARTS("b\0\0/\0a\0/")) && is_path("/a/b"),
+	   "empty components and inner roots leave nothing");
+	ok(!decode_parts(PARTS("\xff\033[31m\n\0..")) && is_path("/../\xff\033[31m\n"),
+	   "any byte may be in a name");
+	wire_file.flags = FILE_CUT;
+	ok(!decode_parts(NULL, 0) && is_path("..."), "cut before the first component");
+}
+
+static void test_file_pseudo(void)
+{
+	file_of(0600, ANON_INODE_FS_MAGIC, FILE_PSEUDO);
+	ok(!decode_parts(PARTS("[eventfd]")) && is_path("[eventfd]"), "[eventfd]");
+	file_of(S_IFIFO | 0600, PIPEFS_MAGIC, FILE_PSEUDO);
+	ok(!decode_parts(PARTS("pipe")) && is_path("pipe:[77]"), "a pipe");
+	ok(!decode_parts(NULL, 0) && is_path("pipe:[77]"), "a pipe without a word");
+	file_of(0600, 0x444d4142, FILE_PSEUDO | FILE_DELETED);
+	ok(!decode_parts(PARTS("")) && is_path("unnamed:[77]"), "what has no name at all");
+	file_of(S_IFREG | 0777, TMPFS_MAGIC, FILE_DELETED);
+	ok(!decode_parts(PARTS("memfd:a/b")) && is_path("memfd:a/b") &&
+		   event.file.flags == FILE_PSEUDO,
+	   "a memfd is neither a path nor deleted");
+	ok(!decode_parts(PARTS("SYSV0000002a")) && is_path("SYSV0000002a"), "System V memory");
+	ok(!decode_parts(PARTS("memfd:x\0tmp")) && is_path("/tmp/memfd:x (deleted)"),
+	   "a file that is called like one");
+	file_of(S_IFREG | 0777, TMPFS_MAGIC, 0);
+	ok(!decode_parts(PARTS("memfd:x")) && is_path("/memfd:x"), "also in the root");
+}
+
+/* Paths around the limit, by components of `part` bytes; the true one is put together here. */
+static void test_file_lengths(void)
+{
+	static char parts[60000], path[70000];
+	unsigned int wrong = 0, cut = 0, whole = 0;
+
+	file_of(S_IFREG, EXT4_SUPER_MAGIC, 0);
+	for (unsigned int part = 1; part < 5000; part += part < 300 ? 7 : 191) {
+		for (unsigned int sum = 3500; sum<5000; sum += sum> 4040 && sum < 4110 ? 1 : 83) {
+			unsigned int cnt = sum / (part + 1) + 1;
+			size_t sz = 0, len = 0;
+			const char *got = event.file.path;
+
+			/* the last name is made of 'a', the one before of 'b' ...*/
+			for (unsigned int i = 0; i < cnt && sz < sizeof(parts) - 5001; i++) {
+				memset(parts + sz, 'a' + (int)(i % 26), part);
+				parts[sz + part] = '\0';
+				sz += part + 1;
+			}
+			cnt = (unsigned int)(sz / (part + 1));
+			for (unsigned int i = cnt; i--;)
+				len += (size_t)sprintf(path + len, "/%s", parts + i * (part + 1));
+			wire_file.flags = sum % 2 ? FILE_DELETED : 0;
+			if (wire_file.flags)
+				len += (size_t)sprintf(path + len, " (deleted)");
+			wrong += decode_parts(parts, sz) != 0 ||
+				 strnlen(got, FILE_PATH_MAX) == FILE_PATH_MAX;
+			if (!strcmp(got, path)) {
+				whole++;
+				wrong += (event.file.flags & FILE_CUT) != 0;
+				continue;
+			}
+			cut++;
+			wrong += !(event.file.flags & FILE_CUT) || len < FILE_PATH_MAX - 20 ||
+				 strncmp(got, "...", 3) || strlen(got) > len ||
+				 strcmp(got + 3, path + len - strlen(got) + 3) ||
+				 (part < 4000 && got[3] != '/') ||
+				 strlen(got) + part + 30 < FILE_PATH_MAX * (part < 4000);
+		}
+	}
+	ok(!wrong && cut > 100 && whole > 100,
+	   "paths around the limit: %u whole, %u cut in front, at a component", whole, cut);
+	wire_file.flags = FILE_DETACHED;
+	memset(parts, 'x', 50000);
+	parts[49999] = '\0';
+	decode_parts(parts, 50000);
+	ok(strlen(event.file.path) == FILE_PATH_MAX - 1 &&
+		   !strncmp(event.file.path, "(unreachable)...x", 17) &&
+		   event.file.flags == (FILE_DETACHED | FILE_CUT),
+	   "of a name that is too long the end");
+	wire_file.flags = FILE_PSEUDO;
+	decode_parts(parts, 50000);
+	ok(strlen(event.file.path) == FILE_PATH_MAX - 1, "of one that is no path the beginning");
+}
+
+static void test_file_refused(void)
+{
+	bool refused = true;
+
+	file_of(S_IFREG, EXT4_SUPER_MAGIC, 0);
+	ok(decode_parts("x", 1) == -EINVAL, "a component without its end");
+	decode_parts(PARTS("x\0y"));
+	for (size_t sz = 0; sz < sizeof(wire_file) + 4; sz++) {
+		file_rec.file.hdr.sz = (uint16_t)sz;
+		refused &= decode(&file_rec, sizeof(file_rec)) == -EINVAL;
+		file_rec.file.hdr.sz = sizeof(wire_file) + 4;
+		refused &= decode(&file_rec, sz) == -EINVAL;
+	}
+	ok(refused, "all shorter records are refused");
+	file_rec.file.hdr.sz = sizeof(wire_file) + 5;
+	ok(decode(&file_rec, sizeof(file_rec)) == -EINVAL, "and a longer one");
+	file_rec.file.hdr.sz = sizeof(wire_file) + 4;
+	ok(!decode(&file_rec, sizeof(file_rec)) && is_path("/y/x"), "padding behind is allowed");
+	wire_file.id = 0;
+	ok(decode_parts(PARTS("x")) == -EINVAL, "id 0 is nobody's");
+	wire_file.id = DISK_ID | 5;
+	ok(decode_parts(PARTS("x")) == -EINVAL, "a disk's id");
+}
+
+static void test_conn(void)
+{
+	struct wire_conn conn = {.hdr = hdr(WIRE_CONN, sizeof(conn)),
+				 .id = 5,
+				 .task = 6,
+				 .event = CONN_EVENT_CNT - 1,
+				 .role = ROLE_CNT - 1,
+				 .family = 999};
+
+	memset(conn.path, 'x', sizeof(conn.path));
+	ok(!decode(&conn, sizeof(conn)) && strlen(event.conn.path) == UNIX_PATH_SZ - 1 &&
+		   event.conn.id == 5 && event.conn.task == 6 && event.conn.family == 999,
+	   "a connection, its path terminated");
+	conn.event = CONN_EVENT_CNT;
+	ok(decode(&conn, sizeof(conn)) == -EINVAL, "an unknown event");
+	conn.event = CONN_SEEN;
+	conn.role = ROLE_CNT;
+	ok(decode(&conn, sizeof(conn)) == -EINVAL, "an unknown role");
+	conn.role = ROLE_CLIENT;
+	conn.id = 0;
+	ok(decode(&conn, sizeof(conn)) == -EINVAL, "no id");
+	conn.id = DISK_ID;
+	ok(decode(&conn, sizeof(conn)) == -EINVAL, "a disk's");
+}
+
+static void test_use(void)
+{
+	struct wire_use use = {.hdr = hdr(WIRE_USE, sizeof(use)),
+			       .key = {.task = 1, .object = DISK_ID | 3, .op = IO_OP_CNT - 1},
+			       .val = {.cnt = 4, .max_ns = 7}};
+
+	use.val.latency[IO_BUCKETS - 1] = 8;
+	ok(!decode(&use, sizeof(use)) && event.use.key.object == (DISK_ID | 3) &&
+		   event.use.val.cnt == 4 && event.use.val.latency[IO_BUCKETS - 1] == 8,
+	   "a use, of a disk");
+	use.key.op = IO_OP_CNT;
+	ok(decode(&use, sizeof(use)) == -EINVAL, "an unknown operation");
+}
+
 int main(void)
 {
 	test_slice();
 	test_sizes();
 	test_content();
+	test_file_paths();
+	test_file_pseudo();
+	test_file_lengths();
+	test_file_refused();
+	test_conn();
+	test_use();
 	return tap_done();
 }

@@ -127,6 +127,124 @@ static void test_names(void)
 	ok(!strcmp(counter_name(COUNTER_BLOCKED_LOCK), "blocked_lock_ns") &&
 		   !strcmp(counter_name(COUNTER_CNT), "unknown"),
 	   "counters");
+	ok(!strcmp(object_kind_name(OBJECT_REGULAR), "file") &&
+		   !strcmp(object_kind_name(OBJECT_KIND_CNT), "unknown") &&
+		   object_group(OBJECT_UNIX) == GROUP_SOCKET &&
+		   object_group(OBJECT_DISK) == GROUP_DISK &&
+		   object_group(OBJECT_PIPE) == GROUP_FILE &&
+		   object_group(OBJECT_KIND_CNT) == GROUP_FILE,
+	   "kinds of objects and their groups");
+	ok(!strcmp(io_op_name(IO_DISK_WRITE), "disk_write") &&
+		   !strcmp(io_op_name(IO_OP_CNT), "unknown"),
+	   "operations");
+	ok(!strcmp(conn_role_name(ROLE_LISTENER), "listener") &&
+		   !strcmp(conn_role_name(ROLE_CNT), "unknown"),
+	   "roles of a connection");
+	ok(!strcmp(series_name(SERIES_IO_QUEUE), "io_queue_depth") &&
+		   !strcmp(series_unit(SERIES_DISK_IN_FLIGHT), "requests") &&
+		   *series_meaning(SERIES_CONNECTIONS) &&
+		   !strcmp(series_name(SERIES_CNT), "unknown") && !*series_unit(SERIES_CNT) &&
+		   !*series_meaning(SERIES_CNT),
+	   "series");
+}
+
+#define OWNERS 9
+
+/* Owners in their order: tasks by id, then classes, then nobody. */
+static const struct {
+	uint64_t task;
+	uint32_t class_idx;
+} owners[OWNERS] = {
+	{1, NO_IDX}, {5, NO_IDX}, {6, NO_IDX}, {1ULL << 40, NO_IDX}, {UINT64_MAX, NO_IDX},
+	{0, 0},      {0, 1},      {0, 70000},  {0, NO_IDX},
+};
+
+/* Every owner `which` has which + 1 objects with two operations each. */
+static void fill_uses(struct model *model)
+{
+	model->uses = calloc(OWNERS * OWNERS * 2, sizeof(*model->uses));
+	model->links = calloc(OWNERS * OWNERS, sizeof(*model->links));
+	for (uint32_t object = 0; object < OWNERS; object++) {
+		for (uint32_t who = OWNERS; who-- > object;) {
+			struct link *link = &model->links[model->link_cnt++];
+
+			link->task = owners[who].task;
+			link->class_idx = owners[who].class_idx;
+			link->object = object * 7 % OWNERS;
+			for (uint8_t op = 0; op < 2; op++) {
+				struct use *use = &model->uses[model->use_cnt++];
+
+				use->task = owners[who].task;
+				use->class_idx = owners[who].class_idx;
+				use->object = object * 7 % OWNERS;
+				use->op = op ? IO_READ : IO_DISK_WRITE;
+				hist__add(&use->latency, who, 1);
+			}
+		}
+	}
+}
+
+static void test_uses(void)
+{
+	struct model *model = model__new();
+	bool sizes = true, own = true, order = true;
+	const struct use *uses;
+	const struct link *links;
+	size_t cnt;
+
+	ok(!model__uses(model, 1, NO_IDX, &cnt) && !cnt && !model__links(model, 0, 0, &cnt) && !cnt,
+	   "no uses, no links");
+	fill_uses(model);
+	model__sort_io(model);
+	for (uint32_t who = 0; who < OWNERS; who++) {
+		uint64_t task = owners[who].task;
+		uint32_t class_idx = owners[who].class_idx;
+
+		/* of a task the caller may or may not say the class */
+		uses = model__uses(model, task, task ? who % 2 ? 7 : NO_IDX : class_idx, &cnt);
+		sizes &= uses && cnt == 2 * (who + 1);
+		for (size_t i = 0; uses && i < cnt; i++) {
+			own &= uses[i].task == task && uses[i].class_idx == class_idx &&
+			       uses[i].latency.max == who;
+			order &= !i || uses[i - 1].object < uses[i].object ||
+				 (uses[i - 1].object == uses[i].object &&
+				  uses[i - 1].op < uses[i].op);
+		}
+		links = model__links(model, task, class_idx, &cnt);
+		sizes &= links && cnt == who + 1;
+		for (size_t i = 0; links && i < cnt; i++) {
+			own &= links[i].task == task && links[i].class_idx == class_idx;
+			order &= !i || links[i - 1].object < links[i].object;
+		}
+	}
+	ok(sizes, "each owner finds as many as it has");
+	ok(own, "and its own ones");
+	ok(order, "by object, then operation");
+	ok(!model__uses(model, 2, NO_IDX, &cnt) && !model__uses(model, UINT64_MAX - 1, 0, &cnt) &&
+		   !model__uses(model, 0, 2, &cnt) && !model__links(model, 0, NO_IDX - 1, &cnt),
+	   "others find none");
+	model__free(model);
+}
+
+static void test_samples(void)
+{
+	struct model *model = model__new();
+	bool good = true;
+
+	model->samples = calloc(300, sizeof(*model->samples));
+	for (; model->sample_cnt < 300; model->sample_cnt++)
+		model->samples[model->sample_cnt] = (struct sample){
+			.series = model->sample_cnt % SERIES_CNT,
+			.at_ns = (int64_t)(model->sample_cnt * 131 % 300) - 100,
+		};
+	model__sort_io(model);
+	for (size_t i = 1; i < 300; i++) {
+		const struct sample *a = &model->samples[i - 1], *b = &model->samples[i];
+
+		good &= a->series < b->series || (a->series == b->series && a->at_ns < b->at_ns);
+	}
+	ok(good, "samples by series, then time");
+	model__free(model);
 }
 
 int main(void)
@@ -137,5 +255,7 @@ int main(void)
 	test_classes();
 	test_counters();
 	test_names();
+	test_uses();
+	test_samples();
 	return tap_done();
 }

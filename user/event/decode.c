@@ -6,10 +6,18 @@
 #include "event/event.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <linux/magic.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
-/* The payloads of fixed size, all but the slice. */
+#define DELETED     " (deleted)"
+#define UNREACHABLE "(unreachable)"
+#define CUT         "..."
+
+/* The payloads of fixed size, all but the slice and the file. */
 static const struct {
 	size_t sz;
 } kinds[WIRE_KIND_CNT] = {
@@ -19,6 +27,8 @@ static const struct {
 	[WIRE_LATENCY] = {sizeof(struct wire_latency)},
 	[WIRE_FORK] = {sizeof(struct wire_fork)},
 	[WIRE_EXEC] = {sizeof(struct wire_exec)},
+	[WIRE_CONN] = {sizeof(struct wire_conn)},
+	[WIRE_USE] = {sizeof(struct wire_use)},
 };
 
 static int decode_slice(struct event_slice *slice, const char *data, size_t sz)
@@ -50,6 +60,127 @@ static int decode_slice(struct event_slice *slice, const char *data, size_t sz)
 	return 0;
 }
 
+/* A name is written from its end to its beginning, as the components come. */
+struct name {
+	char *buf; /* FILE_PATH_MAX bytes */
+	size_t at; /* where it begins by now */
+	size_t path_end;
+	bool cut;
+};
+
+static void prepend(struct name *name, const char *text, size_t sz)
+{
+	name->at -= sz;
+	memcpy(name->buf + name->at, text, sz);
+}
+
+/* A component in front, with its slash. What does not fit is left out, of the last one the beginning. */
+static void add_component(struct name *name, const char *text, size_t sz)
+{
+	/* what a cut name begins with has to fit in any case */
+	size_t room = name->at - strlen(UNREACHABLE CUT);
+
+	if (sz < room) {
+		prepend(name, text, sz);
+		prepend(name, "/", 1);
+		return;
+	}
+	name->cut = true;
+	if (name->at == name->path_end)
+		prepend(name, text + sz - room, room);
+}
+
+/* `text` holds components with a NUL behind each, the last one first. */
+static void add_path(struct name *name, const char *text, size_t sz)
+{
+	size_t part_sz;
+
+	for (size_t off = 0; off < sz && !name->cut; off += part_sz + 1) {
+		part_sz = strlen(text + off);
+		/* what a root is called says nothing */
+		if (part_sz && !(part_sz == 1 && text[off] == '/'))
+			add_component(name, text + off, part_sz);
+	}
+	if (name->at == name->path_end)
+		prepend(name, "/", 1);
+}
+
+/* Memory with a name: never linked anywhere, so that it always counts as deleted. */
+static bool is_memory(const struct wire_file *wire, const char *text)
+{
+	bool by_name = !strncmp(text, "memfd:", 6) || !strncmp(text, "SYSV", 4);
+	bool alone = strlen(text) + 1 == wire->path_sz;
+
+	return by_name && alone && S_ISREG(wire->mode) &&
+	       wire->flags & (FILE_DELETED | FILE_PSEUDO) &&
+	       (wire->magic == TMPFS_MAGIC || wire->magic == HUGETLBFS_MAGIC);
+}
+
+/* A name that is no path. */
+static void set_pseudo(struct event_file *file, const char *text)
+{
+	if (!*text || !strcmp(text, "pipe"))
+		snprintf(file->path, sizeof(file->path), "%s:[%" PRIu64 "]",
+			 S_ISFIFO(file->mode) ? "pipe" : "unnamed", file->ino);
+	else
+		snprintf(file->path, sizeof(file->path), "%s", text);
+}
+
+static void set_path(struct event_file *file, const char *text, size_t sz)
+{
+	struct name name = {.buf = file->path, .at = sizeof(file->path) - 1};
+
+	file->path[name.at] = '\0';
+	if (file->flags & FILE_DELETED)
+		prepend(&name, DELETED, strlen(DELETED));
+	name.path_end = name.at;
+	if (sz || !(file->flags & FILE_CUT))
+		add_path(&name, text, sz);
+	if (name.cut)
+		file->flags |= FILE_CUT;
+	if (file->flags & FILE_CUT)
+		prepend(&name, CUT, strlen(CUT));
+	if (file->flags & FILE_DETACHED)
+		prepend(&name, UNREACHABLE, strlen(UNREACHABLE));
+	memmove(file->path, file->path + name.at, sizeof(file->path) - name.at);
+}
+
+static int decode_file(struct event_file *file, const char *data, size_t sz)
+{
+	const char *text = data + sizeof(struct wire_file);
+	struct wire_file wire;
+
+	if (sz < sizeof(wire))
+		return -EINVAL;
+	memcpy(&wire, data, sizeof(wire));
+	if (sz != sizeof(wire) + wire.path_sz || !wire.id || wire.id & DISK_ID ||
+	    (wire.path_sz && text[wire.path_sz - 1]))
+		return -EINVAL;
+	file->id = wire.id;
+	file->ino = wire.ino;
+	file->dev = wire.dev;
+	file->rdev = wire.rdev;
+	file->magic = wire.magic;
+	file->mode = wire.mode;
+	file->flags = wire.flags & (FILE_DELETED | FILE_CUT | FILE_DETACHED | FILE_PSEUDO);
+	if (wire.path_sz && is_memory(&wire, text))
+		file->flags = FILE_PSEUDO;
+	if (file->flags & FILE_PSEUDO)
+		set_pseudo(file, wire.path_sz ? text : "");
+	else
+		set_path(file, text, wire.path_sz);
+	return 0;
+}
+
+static int check_conn(struct wire_conn *conn)
+{
+	conn->path[UNIX_PATH_SZ - 1] = '\0';
+	if (!conn->id || conn->id & DISK_ID || conn->event >= CONN_EVENT_CNT ||
+	    conn->role >= ROLE_CNT)
+		return -EINVAL;
+	return 0;
+}
+
 int event__decode(struct event *event, const void *data, size_t sz)
 {
 	struct wire_hdr hdr;
@@ -65,6 +196,8 @@ int event__decode(struct event *event, const void *data, size_t sz)
 	event->ns = hdr.ns;
 	if (hdr.kind == WIRE_SLICE)
 		return decode_slice(&event->slice, data, hdr.sz);
+	if (hdr.kind == WIRE_FILE)
+		return decode_file(&event->file, data, hdr.sz);
 	if (!kinds[hdr.kind].sz || hdr.sz != kinds[hdr.kind].sz)
 		return -EINVAL;
 	/* The union's members begin at one address. */
@@ -81,6 +214,10 @@ int event__decode(struct event *event, const void *data, size_t sz)
 	case WIRE_EXEC:
 		event->exec.comm[COMM_SZ - 1] = '\0';
 		return 0;
+	case WIRE_CONN:
+		return check_conn(&event->conn);
+	case WIRE_USE:
+		return event->use.key.op < IO_OP_CNT ? 0 : -EINVAL;
 	default:
 		return 0;
 	}

@@ -11,6 +11,9 @@
 
 #include "wire.h"
 
+/* An object's id with this bit is a disk's: the low 32 bits are the kernel's device number. */
+#define DISK_ID (1ULL << 63)
+
 struct event_slice {
 	uint64_t task;
 	uint64_t enter_ns;
@@ -24,17 +27,22 @@ struct event_slice {
 	uint8_t running;
 };
 
-/* The path from the root, put together: "/var/log/x", "pipe:[77]" or "[eventfd]". */
+/*
+ * The name, put together: "/var/log/x", "/tmp/y (deleted)", ".../deep/z" (there are more components),
+ * "(unreachable)/etc/passwd" (as getcwd(3) has it: not below the target's root), "pipe:[77]",
+ * "[eventfd]", "memfd:buffer". Any byte but NUL may be in it.
+ */
 struct event_file {
 	uint64_t id;
 	uint64_t ino;
 	uint32_t dev, rdev;
 	uint32_t magic;
 	uint16_t mode;
-	uint8_t flags; /* FILE_* */
+	uint8_t flags; /* FILE_*; FILE_CUT also when the name was too long for `path` */
 	char path[FILE_PATH_MAX];
 };
 
+/* Four kilobytes, because of the path: pass it on by its address, and do not clear it. */
 struct event {
 	enum wire_kind kind;
 	uint32_t tgid;

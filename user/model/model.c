@@ -51,10 +51,16 @@ void model__free(struct model *model)
 		hist__free(&model->classes[i].folded_runs);
 		hist__free(&model->classes[i].folded_wake);
 	}
+	for (size_t i = 0; i < model->use_cnt; i++)
+		hist__free(&model->uses[i].latency);
 	free(model->tasks);
 	free(model->classes);
 	free(model->edges);
 	free(model->slices);
+	free(model->objects);
+	free(model->uses);
+	free(model->links);
+	free(model->samples);
 	free(model->counters);
 	free(model->runtimes);
 	map64__free(&model->task_idx);

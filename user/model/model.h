@@ -337,7 +337,10 @@ void model__cap_miss(struct model *model, enum model_cap cap, const char *reason
 const char *model__task_name(const struct model *model, const struct task *task, char *buf,
 			     size_t sz);
 
-/* The uses of one task, or of the folded tasks of a class (task 0): the first one and how many. */
+/* Uses, links and samples in their order (above): by the feed at the end, by the snapshot reader. */
+void model__sort_io(struct model *model);
+/* The uses of one task (whatever the class), of the folded tasks of a class (task 0), or of nobody
+ * (task 0, NO_IDX): the first one and how many; NULL when there are none. */
 const struct use *model__uses(const struct model *model, uint64_t task, uint32_t class_idx,
 			      size_t *cnt);
 const struct link *model__links(const struct model *model, uint64_t task, uint32_t class_idx,

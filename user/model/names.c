@@ -40,6 +40,35 @@ static const char *const counters[] = {
 #undef X
 };
 
+static const struct {
+	const char *name;
+	enum object_group group;
+} objects[] = {
+#define X(id, name, group) [OBJECT_##id] = {name, GROUP_##group},
+	MODEL_OBJECTS(X)
+#undef X
+};
+
+static const char *const io_ops[] = {
+#define X(id, name, meaning) [IO_##id] = #name,
+	WIRE_IO_OPS(X)
+#undef X
+};
+
+static const char *const conn_roles[] = {
+#define X(id, name) [ROLE_##id] = #name,
+	WIRE_CONN_ROLES(X)
+#undef X
+};
+
+static const struct {
+	const char *name, *unit, *meaning;
+} series_rows[] = {
+#define X(id, name, unit, meaning) [SERIES_##id] = {name, unit, meaning},
+	MODEL_SERIES(X)
+#undef X
+};
+
 const char *runtime_name(unsigned int runtime)
 {
 	return runtime < RUNTIME_CNT ? runtimes[runtime] : UNKNOWN;
@@ -68,4 +97,39 @@ const char *cap_name(unsigned int cap)
 const char *counter_name(unsigned int counter)
 {
 	return counter < COUNTER_CNT ? counters[counter] : UNKNOWN;
+}
+
+const char *object_kind_name(unsigned int kind)
+{
+	return kind < OBJECT_KIND_CNT ? objects[kind].name : UNKNOWN;
+}
+
+enum object_group object_group(unsigned int kind)
+{
+	return kind < OBJECT_KIND_CNT ? objects[kind].group : GROUP_FILE;
+}
+
+const char *io_op_name(unsigned int op)
+{
+	return op < IO_OP_CNT ? io_ops[op] : UNKNOWN;
+}
+
+const char *conn_role_name(unsigned int role)
+{
+	return role < ROLE_CNT ? conn_roles[role] : UNKNOWN;
+}
+
+const char *series_name(unsigned int series)
+{
+	return series < SERIES_CNT ? series_rows[series].name : UNKNOWN;
+}
+
+const char *series_unit(unsigned int series)
+{
+	return series < SERIES_CNT ? series_rows[series].unit : "";
+}
+
+const char *series_meaning(unsigned int series)
+{
+	return series < SERIES_CNT ? series_rows[series].meaning : "";
 }
