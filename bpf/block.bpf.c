@@ -21,6 +21,24 @@ struct {
 	__type(value, struct disk_request);
 } disk_requests SEC(".maps");
 
+#define REQ_OP_MASK         0xff
+#define REQ_OP_READ         0
+#define REQ_OP_FLUSH        2
+#define REQ_OP_WRITE_ZEROES 9
+
+static __always_inline u32 operation_of(struct request *rq)
+{
+	return BPF_CORE_READ(rq, cmd_flags) & REQ_OP_MASK;
+}
+
+/* Not what only frees blocks (a file was deleted): its size is no data that was written. */
+static __always_inline bool is_transfer(struct request *rq)
+{
+	u32 op = operation_of(rq);
+
+	return op <= REQ_OP_FLUSH || op == REQ_OP_WRITE_ZEROES;
+}
+
 /* Queued in a scheduler: here the current thread is surely the one that wants it. */
 static __always_inline void inserted(struct request *rq)
 {
@@ -28,6 +46,8 @@ static __always_inline void inserted(struct request *rq)
 	struct thread_state *thread;
 	u64 key = (u64)rq;
 
+	if (!is_transfer(rq))
+		return;
 	thread = io_thread();
 	if (!thread)
 		return;
@@ -53,9 +73,7 @@ static __always_inline void issued(struct request *rq)
 	gauge_add(GAUGE_DISK_IN_FLIGHT, 1);
 }
 
-#define REQ_OP_MASK 0xff
-#define REQ_OP_READ 0
-#define DISK_ID     (1ULL << 63)
+#define DISK_ID (1ULL << 63)
 
 static __always_inline void completed(struct request *rq, s64 error, u32 bytes)
 {
@@ -71,7 +89,7 @@ static __always_inline void completed(struct request *rq, s64 error, u32 bytes)
 		return;
 	}
 	now = bpf_ktime_get_ns();
-	if ((BPF_CORE_READ(rq, cmd_flags) & REQ_OP_MASK) == REQ_OP_READ)
+	if (operation_of(rq) == REQ_OP_READ)
 		op = IO_DISK_READ;
 	use_add(request->task, DISK_ID | request_dev(rq), USE(op, error ? USE_FAILED : USE_DONE),
 		now > request->issue_ns ? now - request->issue_ns : 1, bytes);

@@ -114,6 +114,12 @@ static __always_inline bool is_tcp(struct sock *sk)
 	       sock_type(sk) == SOCK_STREAM_;
 }
 
+/* MPTCP's sockets are not TCP's; those below them are. */
+static __always_inline bool has_segments(struct sock *sk)
+{
+	return is_tcp(sk) && sock_protocol(sk) == IPPROTO_TCP_;
+}
+
 static __always_inline bool is_datagram(struct sock *sk)
 {
 	return sock_type(sk) != SOCK_STREAM_ && sock_type(sk) != SOCK_SEQPACKET_;
@@ -167,12 +173,24 @@ struct {
 	__type(value, struct wire_conn);
 } conn_scratch SEC(".maps");
 
-static __always_inline void fill_addresses(struct wire_conn *record, struct sock *sk)
+/* What the last one left there. */
+static __always_inline void begin_record(struct wire_conn *record)
 {
-	record->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
-	record->peer_port = __builtin_bswap16(BPF_CORE_READ(sk, __sk_common.skc_dport));
+	record->local_port = 0;
+	record->peer_port = 0;
 	__builtin_memset(record->local, 0, sizeof(record->local));
 	__builtin_memset(record->peer, 0, sizeof(record->peer));
+	record->path[0] = 0;
+	record->rest_out = 0;
+	record->rest_in = 0;
+	record->rest_retransmits = 0;
+}
+
+static __always_inline void fill_addresses(struct wire_conn *record, struct sock *sk)
+{
+	/* not skc_num, which is gone when its state becomes CLOSE */
+	record->local_port = __builtin_bswap16(BPF_CORE_READ((struct inet_sock *)sk, inet_sport));
+	record->peer_port = __builtin_bswap16(BPF_CORE_READ(sk, __sk_common.skc_dport));
 	if (record->family == AF_INET_) {
 		bpf_core_read(record->local, 4, &sk->__sk_common.skc_rcv_saddr);
 		bpf_core_read(record->peer, 4, &sk->__sk_common.skc_daddr);
@@ -188,6 +206,7 @@ static __always_inline void fill_path(struct wire_conn *record, struct sock *sk)
 {
 	struct unix_address *address = BPF_CORE_READ((struct unix_sock *)sk, addr);
 	struct sock *peer = BPF_CORE_READ((struct unix_sock *)sk, peer);
+	u32 sz;
 
 	__builtin_memset(record->path, 0, sizeof(record->path));
 	if (!address && peer)
@@ -203,10 +222,14 @@ static __always_inline void fill_path(struct wire_conn *record, struct sock *sk)
 						  2);
 		return;
 	}
+	/* its length says where it ends: no NUL does */
+	sz = BPF_CORE_READ(address, len) - sizeof(short) - 1;
+	if (sz > sizeof(record->path) - 2)
+		sz = sizeof(record->path) - 2;
 	record->path[0] = '@';
-	bpf_probe_read_kernel_str(record->path + 1, sizeof(record->path) - 1,
-				  (char *)address +
-					  bpf_core_field_offset(struct unix_address, name) + 3);
+	bpf_probe_read_kernel(record->path + 1, sz,
+			      (char *)address + bpf_core_field_offset(struct unix_address, name) +
+				      3);
 }
 
 static __always_inline void fill_tcp(struct wire_conn *record, struct conn *conn, struct sock *sk)
@@ -256,16 +279,13 @@ __noinline int tell_conn(u64 sock, u32 event, u64 now)
 	record->role = conn->role;
 	record->state = sock_state(sk);
 	record->flags = conn->active ? CONN_IS_ACTIVE : 0;
-	record->path[0] = 0;
-	record->rest_out = 0;
-	record->rest_in = 0;
-	record->rest_retransmits = 0;
+	begin_record(record);
 	if (is_inet(record->family))
 		fill_addresses(record, sk);
 	else if (record->family == AF_UNIX_)
 		fill_path(record, sk);
 	/* what is charged is a matter of its own threads until it ends */
-	if (kind >= CONN_FAILED && is_tcp(sk))
+	if (kind >= CONN_FAILED && has_segments(sk))
 		fill_tcp(record, conn, sk);
 	emit_conn(record);
 	return 0;
@@ -287,7 +307,7 @@ static __always_inline void begin_account(struct conn *conn, struct sock *sk)
 {
 	struct tcp_sock *tcp = (struct tcp_sock *)sk;
 
-	if (!is_tcp(sk))
+	if (!has_segments(sk))
 		return;
 	conn->segs_in = BPF_CORE_READ(tcp, segs_in);
 	conn->segs_out = BPF_CORE_READ(tcp, segs_out);
@@ -394,10 +414,7 @@ __noinline u64 peer_object(u64 sock, u64 now)
 	record->role = ROLE_DATAGRAM;
 	record->state = 0;
 	record->flags = 0;
-	record->path[0] = 0;
-	record->rest_out = 0;
-	record->rest_in = 0;
-	record->rest_retransmits = 0;
+	begin_record(record);
 	fill_addresses(record, sk);
 	record->peer_port = key.peer.port;
 	__builtin_memcpy(record->peer, key.peer.addr, sizeof(record->peer));
@@ -440,7 +457,7 @@ static __always_inline void take_arrival(struct conn *conn, struct sock *sk, str
 	if (!arrival || done->op != IO_READ || done->ret <= 0 || !done->bytes)
 		return;
 	/* some of it lies there still */
-	if (is_tcp(sk) && BPF_CORE_READ(tcp, rcv_nxt) != BPF_CORE_READ(tcp, copied_seq))
+	if (has_segments(sk) && BPF_CORE_READ(tcp, rcv_nxt) != BPF_CORE_READ(tcp, copied_seq))
 		conn->arrival_ns = done->now;
 	else
 		conn->arrival_ns = 0;
@@ -506,11 +523,11 @@ __hidden int socket_finish(struct thread_state *thread, struct io_done *done)
 		object = peer_object(as_number(sk), done->now);
 	}
 	use_add(frame->task, object, use, done->ns, done->bytes);
+	take_arrival(conn, sk, done, frame->task);
 	if (is_datagram(sk))
 		return 0;
-	if (is_tcp(sk))
+	if (has_segments(sk))
 		charge_segments(frame, conn, sk);
-	take_arrival(conn, sk, done, frame->task);
 	take_turn(conn, done, frame->task);
 	return 0;
 }

@@ -30,6 +30,7 @@ enum call_rule {
 	CALL_LISTEN,
 	CALL_CLOSE,
 	CALL_OPEN,
+	CALL_GETEVENTS,
 	CALL_MMAP,
 	CALL_MUNMAP,
 	CALL_MREMAP,
@@ -73,6 +74,8 @@ static const u8 calls[SYSCALL_CNT] = {
 	[__NR_openat] = CALL_OPEN,
 	[__NR_creat] = CALL_OPEN,
 	[437 /* openat2 */] = CALL_OPEN,
+	[__NR_io_getevents] = CALL_GETEVENTS,
+	[333 /* io_pgetevents */] = CALL_GETEVENTS,
 	[__NR_mmap] = CALL_MMAP,
 	[__NR_munmap] = CALL_MUNMAP,
 	[__NR_mremap] = CALL_MREMAP,
@@ -80,7 +83,7 @@ static const u8 calls[SYSCALL_CNT] = {
 };
 
 #define MSG_PEEK_  2
-#define MMSG_MAX   16 /* the kernel takes no more at once */
+#define MMSG_MAX   1024 /* UIO_MAXIOV: the kernel takes no more at once */
 #define MMSGHDR_SZ 64
 
 /* The head of struct msghdr; a struct mmsghdr has a length behind the whole of it. */
@@ -168,6 +171,63 @@ __noinline int account_message(u32 idx)
 	return 0;
 }
 
+/* What the kernel's own asynchronous IO (libaio) has completed: struct io_event and struct iocb. */
+struct aio_event {
+	u64 data;
+	u64 iocb;
+	s64 ret;
+	s64 ret2;
+};
+
+struct aio_request {
+	u64 data;
+	u64 key;
+	u16 opcode; /* IOCB_CMD_* */
+	u16 priority;
+	u32 fd;
+};
+
+static const u8 aio_ops[16] = {
+	[0 /* PREAD */] = IO_READ,  [1 /* PWRITE */] = IO_WRITE,  [2 /* FSYNC */] = IO_SYNC,
+	[3 /* FDSYNC */] = IO_SYNC, [5 /* POLL */] = IO_OP_CNT,   [6 /* NOOP */] = IO_OP_CNT,
+	[7 /* PREADV */] = IO_READ, [8 /* PWRITEV */] = IO_WRITE,
+};
+
+__noinline int account_aio(u32 idx)
+{
+	struct thread_state *thread = io_thread();
+	struct aio_request request = {};
+	struct aio_event event = {};
+	struct io_done *done;
+
+	if (!thread)
+		return 0;
+	done = &thread->done;
+	bpf_probe_read_user(&event, sizeof(event),
+			    (void *)(thread->batch.vec + (u64)idx * sizeof(event)));
+	if (bpf_probe_read_user(&request, sizeof(request), (void *)event.iocb))
+		return 0;
+	done->op = aio_ops[BOUND(request.opcode, 16)];
+	if (done->op == IO_OP_CNT)
+		return 0;
+	done->file = file_of_fd(current_task(), request.fd);
+	done->ret = event.ret;
+	done->bytes = event.ret > 0 ? event.ret : 0;
+	done->ns = 0; /* it was submitted by another call */
+	io_finish(thread, done);
+	return 0;
+}
+
+static __always_inline void account_events(struct thread_state *thread, s64 cnt, u64 vec)
+{
+	thread->batch.vec = vec;
+	for (u32 i = 0; i < MMSG_MAX; i++) {
+		if (i >= cnt)
+			break;
+		account_aio(i);
+	}
+}
+
 static __always_inline void account_batch(struct thread_state *thread, struct io_done *done,
 					  u64 vec, u32 flags)
 {
@@ -209,6 +269,17 @@ static __noinline void account_msghdr(struct thread_state *thread, struct io_don
 	io_finish(thread, done);
 }
 
+#define PAGE_ALIGN(sz) (((sz) + 4095) & ~4095ULL)
+
+/* So much was mapped there, and so much is now. */
+static __always_inline void count_mapping(struct frame *frame, u64 was, u64 is)
+{
+	if (is > was)
+		frame->c[COUNTER_MAPPED_BYTES] += is - was;
+	else
+		frame->c[COUNTER_UNMAPPED_BYTES] += was - is;
+}
+
 static __always_inline void account_memory(struct thread_state *thread, struct pt_regs *regs,
 					   u32 rule, s64 ret)
 {
@@ -217,18 +288,14 @@ static __always_inline void account_memory(struct thread_state *thread, struct p
 
 	if (ret < 0 && ret > -4096)
 		return;
-	if (rule == CALL_MMAP) {
-		frame->c[COUNTER_MAPPED_BYTES] += sz;
-	} else if (rule == CALL_MUNMAP) {
-		frame->c[COUNTER_UNMAPPED_BYTES] += sz;
-	} else if (rule == CALL_MREMAP) {
-		frame->c[COUNTER_MAPPED_BYTES] += argument(regs, 2);
-		frame->c[COUNTER_UNMAPPED_BYTES] += sz;
-	} else if (was && (u64)ret > was) {
-		frame->c[COUNTER_MAPPED_BYTES] += ret - was;
-	} else if (was) {
-		frame->c[COUNTER_UNMAPPED_BYTES] += was - ret;
-	}
+	if (rule == CALL_MMAP)
+		count_mapping(frame, 0, PAGE_ALIGN(sz));
+	else if (rule == CALL_MUNMAP)
+		count_mapping(frame, PAGE_ALIGN(sz), 0);
+	else if (rule == CALL_MREMAP)
+		count_mapping(frame, PAGE_ALIGN(sz), PAGE_ALIGN(argument(regs, 2)));
+	else if (was)
+		count_mapping(frame, was, ret);
 }
 
 static __always_inline void account_accept(struct thread_state *thread, struct task_struct *task,
@@ -362,6 +429,9 @@ static __always_inline void call_ends(s64 ret)
 		break;
 	case CALL_CLOSE:
 		break; /* accounted when it began */
+	case CALL_GETEVENTS:
+		account_events(thread, ret, argument(regs, 3));
+		break;
 	case CALL_SENDFILE:
 		account_copy(thread, done, task, argument(regs, 1), argument(regs, 0));
 		break;
@@ -386,7 +456,7 @@ static __always_inline void call_ends(s64 ret)
 
 static __always_inline bool has_file(u32 rule)
 {
-	return rule != CALL_OPEN && rule < CALL_MMAP;
+	return rule < CALL_OPEN;
 }
 
 static __always_inline void call_begins(u64 nr)

@@ -154,6 +154,10 @@ struct sockaddr_un {
 	char sun_path[108];
 };
 
+struct inet_sock {
+	u16 inet_sport;
+};
+
 struct unix_address {
 	int len;
 	struct sockaddr_un name[0];
