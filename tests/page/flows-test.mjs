@@ -316,7 +316,7 @@ async function testTasks(page, records) {
 async function testOverview(page, records) {
 	const series = new Map(records.filter((one) => one.record === "series").map((one) => [one.name, one]));
 	const labels = await page.locator(".plot").evaluateAll((plots) => plots.map((plot) => plot.getAttribute("aria-label")));
-	const said = ["connections_active", "io_queue_depth", "io_in_flight", "disk_in_flight"].map((name) => {
+	const said = ["connections_active", "io_queue_depth", "disk_in_flight"].map((name) => {
 		const vals = series.get(name).values.map(([, val]) => val);
 		const text = (val) => (name === "io_queue_depth" ? val.toFixed(2) : String(val));
 		return `min ${text(Math.min(...vals))}, max ${text(Math.max(...vals))} (`;

@@ -20,7 +20,6 @@ static const struct {
 } rows[SERIES_CNT] = {
 	[SERIES_CONNECTIONS] = {"Connections open", CAP_NETWORK, "net", 1},
 	[SERIES_IO_QUEUE] = {"File operations in flight, mean", CAP_IO, "disk", 1000},
-	[SERIES_IO_IN_FLIGHT] = {"File operations in flight", CAP_IO, "disk", 1},
 	[SERIES_DISK_IN_FLIGHT] = {"Disk requests in flight", CAP_DISK, "disk", 1},
 };
 
