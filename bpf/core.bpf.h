@@ -56,8 +56,6 @@ struct io_call {
 	u64 arg;
 	u64 sp; /* of a kernel function: where its stack began */
 	u32 nr; /* the system call that it is, or is made by */
-	u32 type; /* S_IF* of the file */
-	u32 in_flight; /* it is counted in a gauge */
 	u32 flags; /* the source's own */
 };
 
@@ -80,6 +78,14 @@ struct io_done {
 	u32 op; /* enum wire_io_op */
 	u32 on_socket; /* the call is one for sockets, should the file not be found */
 	struct io_peer peer; /* of a datagram */
+};
+
+/* The last file that a thread used: most often the next one is the same. */
+struct file_cache {
+	u64 file;
+	u64 dentry;
+	u64 check;
+	u64 id;
 };
 
 /* sendmmsg() and recvmmsg(): their messages are accounted one by one. */
@@ -112,6 +118,7 @@ struct thread_state {
 	struct io_done done; /* of the system call that ends: too much for the stack */
 	struct io_batch batch;
 	struct io_peer peer; /* an argument of peer_object() */
+	struct file_cache file;
 	/* sched_switch */
 	u64 in_ns; /* came on the CPU */
 	u64 in_exec_ns;

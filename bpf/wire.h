@@ -367,7 +367,6 @@ enum wire_conn_flags {
 /* What user space looks at every tick of its clock. */
 #define WIRE_GAUGES(X)                                                                             \
 	X(CONNECTIONS, connections, "connections open")                                            \
-	X(IO_IN_FLIGHT, io_in_flight, "operations on files in flight")                             \
 	X(DISK_IN_FLIGHT, disk_in_flight, "requests at the device in flight")                      \
 	X(IO_TIME, io_time, "time in operations on stored files, summed since the beginning")
 

@@ -456,7 +456,6 @@ int session__sample(struct session *session)
 		enum model_series series;
 	} gauges[] = {
 		{GAUGE_CONNECTIONS, SERIES_CONNECTIONS},
-		{GAUGE_IO_IN_FLIGHT, SERIES_IO_IN_FLIGHT},
 		{GAUGE_DISK_IN_FLIGHT, SERIES_DISK_IN_FLIGHT},
 	};
 	uint64_t now = mono_ns();
