@@ -39,7 +39,7 @@ static const struct slow_rule slow_rules[] = {
 		/* A flash disk with its own power takes 0.1 to 2 ms, a rotating one 10 to 20. What
 		 * counts is that somebody spends a part of its life on it. */
 		.id = "slow-sync",
-		.path = "sync",
+		.path = "sync.total_ns",
 		.what = "Syncing files takes long",
 		.unit = "syncs",
 		.filter = {OP_BIT(SYNC), KINDS_FILE},
