@@ -54,8 +54,9 @@ struct io_call {
 	u64 enter_ns; /* 0: its beginning was not seen */
 	u64 file; /* struct file *, struct socket * or struct sock *: only a key and a place to look */
 	u64 arg;
-	u32 nr; /* the system call, or what the source keeps here */
-	u32 depth; /* kernel functions of one level call each other: the outermost counts */
+	u64 sp; /* of a kernel function: where its stack began */
+	u32 nr; /* the system call that it is, or is made by */
+	u32 flags; /* the source's own */
 };
 
 /* The other end of a datagram; family 0: not told. */
@@ -96,6 +97,7 @@ struct io_batch {
 enum io_level {
 	LEVEL_CALL, /* system calls, or the VFS functions */
 	LEVEL_SOCKET, /* the socket functions, which may run inside of these */
+	LEVEL_FAULT, /* a page of a mapped file is fetched, inside of anything */
 	LEVEL_CNT
 };
 

@@ -233,6 +233,8 @@ class TaskData {
 			io_mean: ["none", "no operation on storage was seen from its beginning"],
 			io_p99: ["none", "no operation on storage was seen from its beginning"],
 			net_mean: ["none", "no send or receive was seen from its beginning"],
+			request_count: ["none", "no request was seen"],
+			response_count: ["none", "no request was seen"],
 			rtt: ["none", "no TCP connection of it told its round trip"],
 			packets_sent: ["none", "unix streams have no packets"],
 			packets_received: ["none", "unix streams have no packets"],

@@ -163,6 +163,17 @@ async function testTables(page, records) {
 		row.parts[0].latency_ns]), "disks: equal the NDJSON");
 }
 
+// What the scripts draw and what the program wrote are the same words.
+async function testSameWords(page) {
+	const drawn = await page.locator(".grid:has([aria-label=Files]) .grid-row:not([hidden])").evaluateAll((rows) =>
+		rows.sort((a, b) => a.getAttribute("aria-rowindex") - b.getAttribute("aria-rowindex")).map((row) =>
+			[row.querySelector(".name").title, ...[3, 4, 5, 6, 7, 8, 9, 10].map((i) => row.children[i].textContent)]));
+	const written = await page.locator("#top-flows .wide").first().locator("tbody tr").evaluateAll((rows) =>
+		rows.map((row) => [row.querySelector("bdi").title,
+			...[1, 2, 3, 6, 7, 9, 10, 11].map((i) => row.cells[i].textContent)]));
+	same(drawn.slice(0, 12), written.slice(0, 12), "the drawn table and the plain one say the same");
+}
+
 async function testFlowSort(page) {
 	const column = async (key) => (await readRows(page, "Files")).map((row) => number(row[key]));
 	const header = (key) => page.locator(`[role=table][aria-label=Files] [data-sort=${key}]`);
@@ -266,8 +277,8 @@ const taskFields = [
 	["Network", "Sent again", (task) => task.network_metrics.retransmissions],
 	["Network", "Socket latency", (task) => task.network_metrics.latency_avg_ms, 1e6],
 	["Network", "Round trip", (task) => task.network_metrics.rtt_avg_ms, 1e6],
-	["Network", "Requests served", (task) => task.network_metrics.request_latency.count],
-	["Network", "Served p99", (task) => task.network_metrics.request_latency.p99_ns],
+	["Network", "Requests served", (task) => task.network_metrics.request_latency?.count ?? null],
+	["Network", "Served p99", (task) => task.network_metrics.request_latency?.p99_ns ?? null],
 ];
 
 async function testTasks(page, records) {
@@ -347,6 +358,7 @@ export async function testFlows(browser) {
 
 	await testOverview(page, records);
 	await testTables(page, records);
+	await testSameWords(page);
 	await testFlowSort(page);
 	await testFlowFilter(page, records);
 	await testFlowDetail(page, records);

@@ -162,6 +162,7 @@ static void test_rows(void)
 	row = row_of(&flows, model, "/db", CLASS_POOL);
 	is(row->ops[IO_READ].cnt, 150, "two tasks of a class are one row");
 	is(row->bytes, 6000, "with the bytes of both");
+	is(row->ops[IO_READ].bytes, 6000, "by operation, too");
 	is(row->time_ns, 100 * 1000 + 50 * 3000 + 2 * 500000, "and their time, that of syncs too");
 	is(row->calls.latency.cnt, 152, "the latency is that of reads, writes and syncs");
 	is(flow__mean(&row->calls.latency), (100 * 1000 + 50 * 3000 + 2 * 500000) / 152,
@@ -374,12 +375,12 @@ static void test_tiles(void)
 
 	tile_says(page, "IO read", "50.0 MiB|5.00 MiB/s, 4,321 reads; 4.00 MiB from storage|");
 	tile_says(page, "IO written", "1.00 MiB|102 KiB/s, 1 write; 0 B for storage|");
-	tile_says(page, "File latency", "150 us|p99 2.10 ms, longest 2.10 ms, n 200; 7 IO calls failed|");
+	tile_says(page, "File latency",
+		  "150 us|p99 2.10 ms, longest 2.10 ms, n 200; 7 IO calls failed|");
 	tile_says(page, "Received", "100 B|10 B/s, 2 receives, 3 packets|");
 	tile_says(page, "Sent", "2.00 KiB|205 B/s, 5 sends, 400 packets|");
 	tile_says(page, "Connections", "6|at most 26, 20 opened, 1 connect failed|");
-	tile_says(page, "Retransmissions",
-		  "4|1.0% of 400 packets sent; no socket call failed|");
+	tile_says(page, "Retransmissions", "4|1.0% of 400 packets sent; no socket call failed|");
 	ok(strstr(page, "Connections open over time: min 6, max 26 (at 2.00 s), last 6\""),
 	   "a chart says its numbers");
 	ok(strstr(page, "in flight, mean over time: min 0.25, max 1.75 (at 2.00 s), last 1.75\""),

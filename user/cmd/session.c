@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "cmd/cmd.h"
 #include "live/caps.h"
+#include "live/tracefs.h"
 #include "runtime/runtime.h"
 
 int64_t rusage_ns(const struct rusage *usage)
@@ -289,7 +290,7 @@ int session__load(struct session *session)
 		return EXIT_ENVIRONMENT;
 	}
 
-	uprobe__remove_stale();
+	tracefs__remove_stale();
 	session->model = model__new();
 	if (!session->model) {
 		log_err("no memory");

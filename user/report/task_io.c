@@ -29,7 +29,7 @@ static int64_t from_hist(const struct model *model, const struct use *uses, size
 	for (size_t i = 0; i < cnt; i++)
 		if (use_fits(model, &uses[i], rows[number].filter))
 			hist__merge(&hist, &uses[i].latency);
-	val = hist_part(&hist, rows[number].part);
+	val = hist.cnt ? hist_part(&hist, rows[number].part) : COLUMN_NULL;
 	hist__free(&hist);
 	return val;
 }
