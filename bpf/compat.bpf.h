@@ -29,6 +29,17 @@ static __always_inline struct pt_regs *task_user_regs(struct task_struct *task)
 	return (struct pt_regs *)((char *)BPF_CORE_READ(task, stack) + THREAD_SIZE) - 1;
 }
 
+/* One of the registers that the current task entered the kernel with. */
+#define USER_REG(regs, name)                                                                       \
+	({                                                                                         \
+		u64 reg = 0;                                                                       \
+		if (cfg.has_task_pt_regs)                                                          \
+			reg = (regs)->name;                                                        \
+		else                                                                               \
+			bpf_probe_read_kernel(&reg, sizeof(reg), &(regs)->name);                   \
+		reg;                                                                               \
+	})
+
 /* How long it has waited for a CPU in its life, without the present wait; 0 in kernels that were
  * built without CONFIG_SCHED_INFO. */
 static __always_inline u64 task_run_delay(struct task_struct *task)
@@ -49,6 +60,8 @@ static __always_inline bool task_on_cpu(struct task_struct *task)
 #define TS_COMPAT 2
 static __always_inline bool in_32bit_syscall(struct task_struct *task)
 {
+	if (cfg.has_task_storage)
+		return task->thread_info.status & TS_COMPAT;
 	return BPF_CORE_READ(task, thread_info.status) & TS_COMPAT;
 }
 

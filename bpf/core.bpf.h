@@ -54,10 +54,9 @@ struct io_call {
 	u64 enter_ns; /* 0: its beginning was not seen */
 	u64 file; /* struct file *, struct socket * or struct sock *: only a key and a place to look */
 	u64 arg;
-	u32 nr; /* the system call, or what the source keeps here */
-	u32 depth; /* kernel functions of one level call each other: the outermost counts */
-	u32 type; /* S_IF* of the file */
-	u32 in_flight; /* it is counted in a gauge */
+	u64 sp; /* of a kernel function: where its stack began */
+	u32 nr; /* the system call that it is, or is made by */
+	u32 flags; /* the source's own */
 };
 
 /* The other end of a datagram; family 0: not told. */
@@ -81,6 +80,14 @@ struct io_done {
 	struct io_peer peer; /* of a datagram */
 };
 
+/* The last file that a thread used: most often the next one is the same. */
+struct file_cache {
+	u64 file;
+	u64 dentry;
+	u64 check;
+	u64 id;
+};
+
 /* sendmmsg() and recvmmsg(): their messages are accounted one by one. */
 struct io_batch {
 	u64 vec; /* struct mmsghdr * of the caller */
@@ -90,6 +97,7 @@ struct io_batch {
 enum io_level {
 	LEVEL_CALL, /* system calls, or the VFS functions */
 	LEVEL_SOCKET, /* the socket functions, which may run inside of these */
+	LEVEL_FAULT, /* a page of a mapped file is fetched, inside of anything */
 	LEVEL_CNT
 };
 
@@ -110,6 +118,7 @@ struct thread_state {
 	struct io_done done; /* of the system call that ends: too much for the stack */
 	struct io_batch batch;
 	struct io_peer peer; /* an argument of peer_object() */
+	struct file_cache file;
 	/* sched_switch */
 	u64 in_ns; /* came on the CPU */
 	u64 in_exec_ns;

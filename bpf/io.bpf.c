@@ -116,6 +116,20 @@ static __always_inline struct wire_use_val *use_of(struct wire_use_key *key)
 	return bpf_map_lookup_elem(table, key);
 }
 
+/* Disks complete in interrupts, and connections are made there; all others are a thread's own. */
+static __always_inline bool is_shared(u32 op)
+{
+	return op == IO_DISK_READ || op == IO_DISK_WRITE || op == IO_CONNECT;
+}
+
+static __always_inline void add_to(u64 *sum, u64 val, u32 op)
+{
+	if (is_shared(op))
+		__sync_fetch_and_add(sum, val);
+	else
+		*sum += val;
+}
+
 __noinline int use_add(u64 task, u64 object, u32 op_outcome, u64 ns, u64 bytes)
 {
 	struct wire_use_key key = {.task = task, .object = object, .op = op_outcome & 0xff};
@@ -126,24 +140,27 @@ __noinline int use_add(u64 task, u64 object, u32 op_outcome, u64 ns, u64 bytes)
 		count_loss(LOSS_USES_FULL);
 		return 0;
 	}
-	/* atomic: disks complete in interrupts, connections too */
 	if (outcome == USE_DONE) {
-		__sync_fetch_and_add(&val->cnt, 1);
-		__sync_fetch_and_add(&val->bytes, bytes);
+		add_to(&val->cnt, 1, key.op);
+		add_to(&val->bytes, bytes, key.op);
 	} else if (outcome == USE_FAILED) {
-		__sync_fetch_and_add(&val->errors, 1);
+		add_to(&val->errors, 1, key.op);
 	} else {
-		__sync_fetch_and_add(&val->again, 1);
+		add_to(&val->again, 1, key.op);
 		return 0;
 	}
 	if (!ns)
 		return 0;
-	__sync_fetch_and_add(&val->ns, ns);
+	add_to(&val->ns, ns, key.op);
 	if (ns > val->max_ns)
 		val->max_ns = ns;
 	idx = use_bucket(ns);
-	if (idx < IO_BUCKETS)
+	if (idx >= IO_BUCKETS)
+		return 0;
+	if (is_shared(key.op))
 		__sync_fetch_and_add(&val->latency[idx], 1);
+	else
+		val->latency[idx]++;
 	return 0;
 }
 
@@ -273,28 +290,47 @@ __noinline int tell_file(u64 file_at, u64 id)
 	return 1;
 }
 
-static __always_inline u64 file_check(struct file *file)
+static __always_inline u64 file_check(struct file *file, struct dentry *dentry)
 {
-	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
-
-	return BPF_CORE_READ(dentry, d_name.hash_len) ^ BPF_CORE_READ(file, f_inode, i_ino) << 20 ^
-	       (u64)is_deleted(dentry) << 63;
+	return BPF_CORE_READ(dentry, d_name.hash_len) ^ (u64)is_deleted(dentry) << 63;
 }
 
-/* The object that the file is; made known when it is met for the first time. 0: not now. */
-static __always_inline u64 file_object(struct thread_state *thread, struct file *file)
+/* Not the one that the thread used last: the object that the file is, made known if need be. 0: not
+ * now. */
+static __noinline u64 find_file(struct thread_state *thread, struct file *file, u64 dentry,
+				u64 check)
 {
-	u64 key = (u64)BPF_CORE_READ(file, f_path.dentry);
-	struct known_file fresh = {.check = file_check(file)}, *known;
+	struct known_file fresh =
+				  {
+					  .check = check ^ BPF_CORE_READ(file, f_inode, i_ino)
+								   << 20,
+				  },
+			  *known;
 
-	known = bpf_map_lookup_elem(&files, &key);
+	known = bpf_map_lookup_elem(&files, &dentry);
 	if (known && known->check == fresh.check)
 		return known->id;
 	fresh.id = object_id(thread);
 	if (!tell_file(as_number(file), fresh.id))
 		return 0;
-	bpf_map_update_elem(&files, &key, &fresh, BPF_ANY);
+	bpf_map_update_elem(&files, &dentry, &fresh, BPF_ANY);
 	return fresh.id;
+}
+
+static __always_inline u64 file_object(struct thread_state *thread, struct file *file)
+{
+	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
+	u64 check = file_check(file, dentry);
+	struct file_cache *last = &thread->file;
+
+	if (last->file == (u64)file && last->dentry == (u64)dentry && last->check == check &&
+	    last->id)
+		return last->id;
+	last->id = find_file(thread, file, (u64)dentry, check);
+	last->file = (u64)file;
+	last->dentry = (u64)dentry;
+	last->check = check;
+	return last->id;
 }
 
 static __always_inline void count_file(struct frame *frame, struct io_done *done, u32 type)
@@ -316,7 +352,7 @@ static __always_inline void count_file(struct frame *frame, struct io_done *done
 	}
 }
 
-static __always_inline void file_finish(struct thread_state *thread, struct io_done *done)
+static __always_inline void file_finish(struct thread_state *thread, struct io_done *done, u32 type)
 {
 	struct frame *frame = innermost(thread);
 	u64 object = 0;
@@ -325,15 +361,17 @@ static __always_inline void file_finish(struct thread_state *thread, struct io_d
 		object = file_object(thread, done->file);
 	else
 		count_loss(LOSS_FILE_UNKNOWN);
-	count_file(frame, done, done->file ? file_type(done->file) : 0);
+	count_file(frame, done, type);
 	use_add(frame->task, object, USE(done->op, outcome_of(done->ret)), done->ns, done->bytes);
 }
 
 __hidden int io_finish(struct thread_state *thread, struct io_done *done)
 {
-	if (done->file ? file_type(done->file) == S_IFSOCK : done->on_socket)
+	u32 type = done->file ? file_type(done->file) : done->on_socket ? S_IFSOCK : 0;
+
+	if (type == S_IFSOCK)
 		socket_finish(thread, done);
 	else
-		file_finish(thread, done);
+		file_finish(thread, done, type);
 	return 0;
 }

@@ -57,15 +57,31 @@ static __always_inline u32 file_type(struct file *file)
 	return BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT;
 }
 
+static __always_inline bool is_socket(struct file *file)
+{
+	return file && file_type(file) == S_IFSOCK;
+}
+
 /* The open file of a descriptor of `task`, or NULL. */
 static __always_inline struct file *file_of_fd(struct task_struct *task, u64 fd)
 {
-	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
 	struct file *file = NULL, **slot;
+	struct fdtable *table;
+	u32 cnt;
 
-	if (!table || fd >= BPF_CORE_READ(table, max_fds))
+	/* a load where the pointer's type is known, a call where it is not */
+	if (cfg.has_task_storage) {
+		table = task->files->fdt;
+		cnt = table->max_fds;
+		slot = table->fd;
+	} else {
+		table = BPF_CORE_READ(task, files, fdt);
+		cnt = BPF_CORE_READ(table, max_fds);
+		slot = BPF_CORE_READ(table, fd);
+	}
+	if (fd >= cnt)
 		return NULL;
-	slot = BPF_CORE_READ(table, fd) + fd;
+	slot += fd;
 	bpf_probe_read_kernel(&file, sizeof(file), slot);
 	return file;
 }

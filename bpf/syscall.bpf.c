@@ -101,27 +101,17 @@ static __always_inline u32 rule_of(u64 nr)
 
 static __always_inline u64 argument(struct pt_regs *regs, u32 idx)
 {
-	u64 val = 0;
-	void *from;
-
 	switch (idx) {
 	case 0:
-		from = &regs->di;
-		break;
+		return USER_REG(regs, di);
 	case 1:
-		from = &regs->si;
-		break;
+		return USER_REG(regs, si);
 	case 2:
-		from = &regs->dx;
-		break;
+		return USER_REG(regs, dx);
 	case 3:
-		from = &regs->r10;
-		break;
-	default:
-		from = &regs->r8;
+		return USER_REG(regs, r10);
 	}
-	bpf_probe_read_kernel(&val, sizeof(val), from);
-	return val;
+	return USER_REG(regs, r8);
 }
 
 #define AF_INET_  2
@@ -187,7 +177,8 @@ struct aio_request {
 	u32 fd;
 };
 
-static const u8 aio_ops[16] = {
+#define AIO_OP_CNT 64 /* a small table would go to a section that libbpf does not know */
+static const u8 aio_ops[AIO_OP_CNT] = {
 	[0 /* PREAD */] = IO_READ,  [1 /* PWRITE */] = IO_WRITE,  [2 /* FSYNC */] = IO_SYNC,
 	[3 /* FDSYNC */] = IO_SYNC, [5 /* POLL */] = IO_OP_CNT,   [6 /* NOOP */] = IO_OP_CNT,
 	[7 /* PREADV */] = IO_READ, [8 /* PWRITEV */] = IO_WRITE,
@@ -207,7 +198,7 @@ __noinline int account_aio(u32 idx)
 			    (void *)(thread->batch.vec + (u64)idx * sizeof(event)));
 	if (bpf_probe_read_user(&request, sizeof(request), (void *)event.iocb))
 		return 0;
-	done->op = aio_ops[BOUND(request.opcode, 16)];
+	done->op = aio_ops[BOUND(request.opcode, AIO_OP_CNT)];
 	if (done->op == IO_OP_CNT)
 		return 0;
 	done->file = file_of_fd(current_task(), request.fd);
@@ -384,10 +375,9 @@ static __always_inline void call_ends(s64 ret)
 	struct thread_state *thread;
 	struct io_call *call;
 	struct io_done *done;
-	u64 nr = -1;
+	u64 nr = USER_REG(regs, orig_ax);
 	u32 rule;
 
-	bpf_probe_read_kernel(&nr, sizeof(nr), &regs->orig_ax);
 	rule = rule_of(nr);
 	if (rule == CALL_NONE || in_32bit_syscall(task))
 		return;
@@ -401,8 +391,6 @@ static __always_inline void call_ends(s64 ret)
 	if (call->enter_ns && call->nr == nr) {
 		done->ns = done->now > call->enter_ns ? done->now - call->enter_ns : 1;
 		done->file = (struct file *)call->file;
-		if (call->in_flight)
-			gauge_add(GAUGE_IO_IN_FLIGHT, -1);
 	} else {
 		/* its beginning was not seen; the call may have closed the descriptor, but most
 		 * do not */
@@ -415,7 +403,7 @@ static __always_inline void call_ends(s64 ret)
 	done->op = IO_READ;
 	switch (rule) {
 	case CALL_CONNECT:
-		if (done->file && file_type(done->file) == S_IFSOCK)
+		if (is_socket(done->file))
 			socket_connect_ends(thread, done->file, ret, done->now);
 		break;
 	case CALL_ACCEPT:
@@ -424,7 +412,7 @@ static __always_inline void call_ends(s64 ret)
 		account_accept(thread, task, done);
 		break;
 	case CALL_LISTEN:
-		if (!ret && done->file && file_type(done->file) == S_IFSOCK)
+		if (!ret && is_socket(done->file))
 			socket_listens(done->file);
 		break;
 	case CALL_CLOSE:
@@ -451,7 +439,6 @@ static __always_inline void call_ends(s64 ret)
 		account_io(thread, task, regs, rule, done);
 	}
 	call->enter_ns = 0;
-	call->in_flight = 0;
 }
 
 static __always_inline bool has_file(u32 rule)
@@ -478,21 +465,16 @@ static __always_inline void call_begins(u64 nr)
 	call = &thread->calls[LEVEL_CALL];
 	call->nr = nr;
 	call->arg = 0;
-	call->type = 0;
-	call->in_flight = 0;
 	call->enter_ns = bpf_ktime_get_ns();
 	if (has_file(rule))
 		file = file_of_fd(task, (u32)argument(task_user_regs(task), 0));
 	call->file = (u64)file;
-	if (file)
-		call->type = file_type(file);
-	if (rule <= CALL_COPY && is_storage(call->type)) {
-		call->in_flight = 1;
-		gauge_add(GAUGE_IO_IN_FLIGHT, 1);
-	} else if (rule == CALL_CONNECT && call->type == S_IFSOCK) {
-		socket_connect_begins(thread, file, call->enter_ns);
-	} else if (rule == CALL_CLOSE && call->type == S_IFSOCK) {
-		socket_closes(file, call->enter_ns);
+	if (rule == CALL_CONNECT) {
+		if (is_socket(file))
+			socket_connect_begins(thread, file, call->enter_ns);
+	} else if (rule == CALL_CLOSE) {
+		if (is_socket(file))
+			socket_closes(file, call->enter_ns);
 	} else if (rule == CALL_BRK) {
 		call->arg = BPF_CORE_READ(task, mm, brk);
 	}

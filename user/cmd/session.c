@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "cmd/cmd.h"
 #include "live/caps.h"
+#include "live/tracefs.h"
 #include "runtime/runtime.h"
 
 int64_t rusage_ns(const struct rusage *usage)
@@ -289,7 +290,7 @@ int session__load(struct session *session)
 		return EXIT_ENVIRONMENT;
 	}
 
-	uprobe__remove_stale();
+	tracefs__remove_stale();
 	session->model = model__new();
 	if (!session->model) {
 		log_err("no memory");
@@ -306,6 +307,7 @@ static int start_feed(struct session *session)
 		.max_memory = session->options->max_memory,
 		.ctx = session,
 		.class_of = names__class_of,
+		.disk_name = names__disk,
 	};
 
 	return feed__start(session->model, &options);
@@ -445,7 +447,12 @@ int session__drain(struct session *session, int max)
 
 static int take_uses(struct session *session)
 {
-	return live__uses(session->live, on_record, session);
+	uint64_t now = mono_ns();
+	int err = live__uses(session->live, on_record, session);
+
+	if (!err)
+		feed__uses_taken(session->model, now);
+	return err;
 }
 
 int session__sample(struct session *session)
@@ -455,7 +462,6 @@ int session__sample(struct session *session)
 		enum model_series series;
 	} gauges[] = {
 		{GAUGE_CONNECTIONS, SERIES_CONNECTIONS},
-		{GAUGE_IO_IN_FLIGHT, SERIES_IO_IN_FLIGHT},
 		{GAUGE_DISK_IN_FLIGHT, SERIES_DISK_IN_FLIGHT},
 	};
 	uint64_t now = mono_ns();

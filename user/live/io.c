@@ -18,7 +18,7 @@
 
 #define BATCH 256
 
-void io__fit(struct live *live)
+void io_hooks__fit(struct live *live)
 {
 	const struct features *features = live->features;
 	struct asyncscope *skel = live->skel;
@@ -61,7 +61,7 @@ static int walk(struct live *live, enum socket_walk what)
 	return err;
 }
 
-int io__walk_sockets(struct live *live, bool at_stop)
+int sockets__walk(struct live *live, bool at_stop)
 {
 	int err;
 
@@ -142,7 +142,7 @@ int64_t live__gauge(struct live *live, enum wire_gauge gauge)
 	return sum;
 }
 
-void io__free(struct live *live)
+void io_hooks__free(struct live *live)
 {
 	free(live->use_keys);
 	free(live->use_vals);

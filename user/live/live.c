@@ -172,7 +172,7 @@ int live__seed(struct live *live)
 {
 	int err = seed__walk(live, false);
 
-	return err ? err : io__walk_sockets(live, false);
+	return err ? err : sockets__walk(live, false);
 }
 
 int live__arm(struct live *live, uint64_t *armed_ns)
@@ -201,7 +201,7 @@ int live__flush(struct live *live)
 
 	/* A grace period of RCU: programs that had seen it armed have ended after it. */
 	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
-	err = io__walk_sockets(live, true);
+	err = sockets__walk(live, true);
 	return seed__walk(live, true) ?: err;
 }
 
@@ -215,7 +215,7 @@ void live__free(struct live *live)
 		uprobes__detach(live->probes[i].uprobes);
 	free(live->probes);
 	perf__close(&live->events);
-	io__free(live);
+	io_hooks__free(live);
 	ring_buffer__free(live->ring);
 	asyncscope__destroy(live->skel);
 	free(live);

@@ -84,7 +84,7 @@ static void fit_programs(struct live *live)
 	bpf_program__set_autoload(skel->progs.seed_threads, features->seed_sleepable);
 	bpf_program__set_autoload(skel->progs.seed_threads_reduced, !features->seed_sleepable);
 	bpf_program__set_autoload(skel->progs.flush_threads, true);
-	io__fit(live);
+	io_hooks__fit(live);
 }
 
 int object__load(struct live *live)

@@ -51,9 +51,9 @@ int iter__run(struct bpf_program *prog, pid_t pid);
 
 /* io.c */
 /* Which programs account IO here, before they are loaded. */
-void io__fit(struct live *live);
+void io_hooks__fit(struct live *live);
 /* Makes the sockets known that are open; at the stop tells how they are. */
-int io__walk_sockets(struct live *live, bool at_stop);
-void io__free(struct live *live);
+int sockets__walk(struct live *live, bool at_stop);
+void io_hooks__free(struct live *live);
 
 #endif
