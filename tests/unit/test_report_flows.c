@@ -385,7 +385,7 @@ static void test_tiles(void)
 	   "a chart says its numbers");
 	ok(strstr(page, "in flight, mean over time: min 0.25, max 1.75 (at 2.00 s), last 1.75\""),
 	   "those of a mean are fractions");
-	ok(strstr(page, "File operations in flight <span class=\"missing\" title=\"no sample"),
+	ok(strstr(page, "Disk requests in flight <span class=\"missing\" title=\"no sample"),
 	   "a series without samples says so");
 	ok(strstr(page, "<svg class=\"spark\" aria-hidden=\"true\" viewBox"),
 	   "the tile has a line");

@@ -228,7 +228,9 @@ static int take_unknown(struct model *model, const struct event *event)
 static int on_seen(struct model *model, struct ref *ref, struct link *link,
 		   const struct event *event)
 {
-	link->met++;
+	/* told once more when it is known whose it is */
+	link->met += !ref->is_met;
+	ref->is_met = true;
 	return event->conn.flags & CONN_IS_ACTIVE ? begin(model, ref, event->ns) : 0;
 }
 
@@ -272,6 +274,8 @@ static int on_last(struct model *model, struct ref *ref, struct link *link,
 		   const struct event *event)
 {
 	tell(model, ref, link);
+	ref->is_last = true;
+	model->feed->io.has_last = true;
 	return event->conn.flags & CONN_IS_ACTIVE ? begin(model, ref, event->ns) : 0;
 }
 
@@ -280,6 +284,34 @@ static int (*const handlers[CONN_EVENT_CNT])(struct model *model, struct ref *re
 	[CONN_SEEN] = on_seen,     [CONN_OPENED] = on_opened, [CONN_FAILED] = on_failed,
 	[CONN_CLOSED] = on_closed, [CONN_LAST] = on_last,
 };
+
+/* What nobody has a descriptor of when the recording ends is about to close, or its process is gone. */
+int links__end(struct model *model, uint64_t ns)
+{
+	struct io_state *io = &model->feed->io;
+	int err = 0;
+
+	for (size_t i = 0; io->has_last && i < io->ref_cnt && !err; i++) {
+		if (io->refs[i].is_begun && !io->refs[i].is_last)
+			err = end(model, &io->refs[i], ns);
+	}
+	return err;
+}
+
+static int move_met(struct model *model, const struct owner *from, const struct owner *to,
+		    uint32_t object)
+{
+	struct link *link = link_get(model, from, object);
+
+	if (!link)
+		return -ENOMEM;
+	link->met--;
+	link = link_get(model, to, object);
+	if (!link)
+		return -ENOMEM;
+	link->met++;
+	return 0;
+}
 
 /* Whose it is stays as the first record that knows says; until then it is nobody's. */
 static int set_owner(struct model *model, struct ref *ref, const struct event *event)
@@ -290,6 +322,8 @@ static int set_owner(struct model *model, struct ref *ref, const struct event *e
 	if (before.task || before.class_idx != NO_IDX || !event->conn.task)
 		return 0;
 	err = owner_of(model, event->conn.task, event->tgid, &ref->owner);
+	if (!err && ref->is_met)
+		err = move_met(model, &before, &ref->owner, ref->object);
 	if (err || !ref->is_begun || ref->is_closed)
 		return err;
 	err = change_add(model, &before, ref->object, event->ns, -1);
