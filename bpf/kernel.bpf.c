@@ -22,8 +22,8 @@
 #define MSG_PEEK_      2
 #define VM_FAULT_MAJOR 4
 #define VM_FAULT_ERROR 0x873 /* OOM, SIGBUS, HWPOISON, HWPOISON_LARGE, SIGSEGV, FALLBACK */
-#define PAGE_SZ	       4096
-#define EIO_	       5
+#define PAGE_SZ        4096
+#define EIO_           5
 
 static __always_inline u32 level_of(u32 hook)
 {

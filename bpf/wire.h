@@ -513,8 +513,7 @@ struct wire_native_key {
 	  "sockets not followed because the table of connections was full")                        \
 	X(FILE_UNKNOWN, file_unknown, 0, "operations on descriptors that could not be looked up")  \
 	X(CALLS_NESTED, calls_nested, 0, "operations inside of others, counted once")              \
-	X(REQUESTS_FULL, requests_full, 1,                                                         \
-	  "disk requests not timed because their table was full")                                  \
+	X(REQUESTS_FULL, requests_full, 1, "disk requests not timed because their table was full") \
 	X(RETURNS_UNSEEN, returns_unseen, 1,                                                       \
 	  "operations not counted: the kernel did not tell that its function had returned")
 

@@ -24,6 +24,7 @@ enum {
 	RICH_SOCK,
 	RICH_SDA,
 	RICH_DNS,
+	RICH_LISTENER,
 };
 
 __attribute__((unused)) static uint32_t add_object(struct model *model, uint8_t kind,
@@ -92,8 +93,9 @@ __attribute__((unused)) static void rich_objects(struct model *model, const char
 	add_object(model, OBJECT_TCP, "10.0.0.7:6379");
 	add_object(model, OBJECT_TCP, "10.0.0.9");
 	add_object(model, OBJECT_UNIX, "unix:/run/app.sock");
-	add_object(model, OBJECT_DISK, "sda");
+	add_object(model, OBJECT_DISK, "disk 8:0");
 	add_object(model, OBJECT_UDP, "[2001:db8::1]:53");
+	add_object(model, OBJECT_TCP, "listening on 10.0.0.1:80");
 	object = model->objects;
 	object[RICH_WAL].dev = 8 << 20 | 1;
 	object[RICH_WAL].ino = 42;
@@ -108,6 +110,7 @@ __attribute__((unused)) static void rich_objects(struct model *model, const char
 	object[RICH_CLIENTS].local = model__intern(model, "10.0.0.1:80");
 	object[RICH_SOCK].role = ROLE_CLIENT;
 	object[RICH_DNS].role = ROLE_DATAGRAM;
+	object[RICH_LISTENER].role = ROLE_LISTENER;
 }
 
 /* Files: reads, writes, syncs, an open, faults; a pipe; a peer that it connects to. */
@@ -145,6 +148,8 @@ __attribute__((unused)) static void rich_io_main(struct model *model, struct tas
 	add_use(model, task->id, RICH_REDIS, IO_RESPONSE, 500, 0, 1000 * US);
 	add_use(model, task->id, RICH_DNS, IO_WRITE, 1, 100, 0);
 	add_use(model, task->id, RICH_SDA, IO_DISK_READ, 200, 1 << 20, 1000 * US);
+	add_use(model, task->id, RICH_LISTENER, IO_ACCEPT, 0, 0, 0)->again = 1;
+	add_link(model, task->id, RICH_LISTENER)->met = 1;
 	link = add_link(model, task->id, RICH_REDIS);
 	*link = (struct link){.task = task->id,
 			      .class_idx = NO_IDX,

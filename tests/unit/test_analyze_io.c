@@ -65,7 +65,7 @@ static void test_sync(void)
 	add_use(model, THREAD(7), RICH_WAL, IO_SYNC, 100, 0, 40 * MS);
 	add_use(model, THREAD(8), RICH_DATA, IO_SYNC, 100, 0, 1 * MS);
 	expect(model, "slow-sync", SEVERITY_CRITICAL,
-	       "40.0 ms on average|1 of 100|100 syncs|/srv/db/wal|db[7]");
+	       "40.0 ms on average|1 of 100|100 syncs|/srv/db/wal|db[7], 40% of its life");
 
 	model = two_threads();
 	add_use(model, THREAD(7), RICH_WAL, IO_SYNC, 20, 0, 40 * MS);
@@ -76,8 +76,12 @@ static void test_sync(void)
 	add_use(model, THREAD(7), RICH_WAL, IO_SYNC, 10, 0, 40 * MS);
 	expect(model, "slow-sync", -1, NULL);
 	model = two_threads();
-	add_use(model, THREAD(7), RICH_WAL, IO_SYNC, 5000, 0, 1 * MS);
+	add_use(model, THREAD(7), RICH_WAL, IO_SYNC, 2900, 0, 1 * MS);
 	expect(model, "slow-sync", -1, NULL);
+	/* quick, but nearly all that the task does */
+	model = two_threads();
+	add_use(model, THREAD(7), RICH_WAL, IO_SYNC, 5000, 0, 1 * MS);
+	expect(model, "slow-sync", SEVERITY_WARNING, "1.00 ms on average|50% of its life");
 	model = two_threads();
 	add_use(model, THREAD(7), RICH_WAL, IO_SYNC, 2, 0, 1 * SEC);
 	expect(model, "slow-sync", -1, NULL);
@@ -87,6 +91,12 @@ static void test_sync(void)
 	hist__add(&add_use(model, THREAD(7), RICH_WAL, IO_SYNC, 1000, 0, 0)->latency, MS / 2, 970);
 	hist__add(&model->uses[0].latency, 60 * MS, 30);
 	expect(model, "slow-sync", SEVERITY_WARNING, "/srv/db/wal|1000 syncs");
+
+	/* two files of one task: that with more is named */
+	model = two_threads();
+	add_use(model, THREAD(7), RICH_DATA, IO_SYNC, 20, 0, 10 * MS);
+	add_use(model, THREAD(7), RICH_WAL, IO_SYNC, 20, 0, 90 * MS);
+	expect(model, "slow-sync", SEVERITY_WARNING, "/srv/db/wal, db[7], 18% of its life");
 
 	/* of folded tasks */
 	model = two_threads();
@@ -99,15 +109,15 @@ static void test_disk(void)
 	struct model *model = two_threads();
 
 	add_use(model, 0, RICH_SDA, IO_DISK_READ, 200, 0, 80 * MS);
-	expect(model, "slow-disk", SEVERITY_INFO, "disk sda|200 requests");
+	expect(model, "slow-disk", SEVERITY_INFO, "disk 8:0|200 requests");
 	model = two_threads();
 	add_use(model, THREAD(7), RICH_SDA, IO_DISK_READ, 200, 0, 80 * MS);
 	model->tasks[0].c[COUNTER_BLOCKED_DISK] = 1 * SEC;
-	expect(model, "slow-disk", SEVERITY_WARNING, "disk sda|db[7]");
+	expect(model, "slow-disk", SEVERITY_WARNING, "disk 8:0|db[7]");
 	model = two_threads();
 	add_use(model, THREAD(7), RICH_SDA, IO_DISK_WRITE, 200, 0, 900 * MS);
 	model->tasks[0].c[COUNTER_BLOCKED_DISK] = 1 * SEC;
-	expect(model, "slow-disk", SEVERITY_CRITICAL, "disk sda");
+	expect(model, "slow-disk", SEVERITY_CRITICAL, "disk 8:0");
 	model = two_threads();
 	add_use(model, THREAD(7), RICH_SDA, IO_DISK_READ, 10000, 0, 9 * MS);
 	expect(model, "slow-disk", -1, NULL);
@@ -278,7 +288,7 @@ static void test_labels(void)
 	ok(strlen(label) == 20, "to the columns");
 	ok(!strcmp(object_label(model, RICH_CLIENTS, 60, label), "tcp 10.0.0.9 at 10.0.0.1:80"),
 	   "%s", label);
-	ok(!strcmp(object_label(model, RICH_SDA, 60, label), "disk sda"), "%s", label);
+	ok(!strcmp(object_label(model, RICH_SDA, 60, label), "disk 8:0"), "%s", label);
 	ok(!strcmp(object_label(model, 4711, 60, label), "[unknown]"), "%s", label);
 	memset(path, 'x', sizeof(path));
 	path[sizeof(path) - 1] = '\0';

@@ -69,7 +69,7 @@ static const struct expected expected[] = {
 	{"task", "task_id", "100:0", "network_metrics.throughput_mbps", "0.12000000000000001",
 	 NULL},
 	{"task", "task_id", "100:0", "network_metrics.error_count", "1", NULL},
-	{"task", "task_id", "100:0", "network_metrics.again", "3", NULL},
+	{"task", "task_id", "100:0", "network_metrics.again", "4", NULL},
 	{"task", "task_id", "100:0", "network_metrics.retransmissions", "5", NULL},
 	{"task", "task_id", "100:0", "network_metrics.connect_latency.max_ns", "2000000", NULL},
 	{"task", "task_id", "100:0", "network_metrics.connect_latency.p50_ns", NULL,
@@ -180,7 +180,7 @@ static const struct expected expected[] = {
 	 "it lies in no file system of its own, or was not looked at"},
 	{"file", "kind", "pipe", "read.again", "7", NULL},
 	{"file", "again", "1", "write.mean_ns", NULL, "all of them were of no effect"},
-	{"file", "kind", "disk", "path", "sda", NULL},
+	{"file", "kind", "disk", "path", "disk 8:0", NULL},
 	{"file", "kind", "disk", "device", "8:0", NULL},
 	{"file", "kind", "disk", "operations", "200", NULL},
 	{"file", "kind", "disk", "disk_read.bytes", "1048576", NULL},
@@ -229,8 +229,12 @@ static const struct expected expected[] = {
 	{"connection", "task_id", "100:6", "connections.closed", "5", NULL},
 	{"connection", "protocol", "unix", "tcp", NULL, "not TCP"},
 	{"connection", "protocol", "unix", "connections.active", "1", NULL},
-	{"connection", "protocol", "udp", "connections", NULL,
-	 "no connection was seen to begin or end, or it has none (datagrams)"},
+	{"connection", "protocol", "udp", "connections", NULL, "datagrams need no connection"},
+	{"connection", "role", "listener", "connections", NULL,
+	 "it listens: those that it accepts have records of their own"},
+	{"connection", "role", "listener", "accept.again", "1", NULL},
+	{"connection", "role", "listener", "tcp", NULL,
+	 "it listens: those that it accepts have records of their own"},
 	{"connection", "protocol", "udp", "time_ns", NULL, "none of them was seen to begin"},
 	{"connection", "class_id", "000000000000f01d", "task_id", NULL,
 	 "folded tasks of the class"},
@@ -305,7 +309,7 @@ static void test_summary(void)
 	ok(strstr(text,
 		  "Files: 3.95 MiB in 1450 reads, 800 KiB in 200 writes, 10 syncs, 2 errors;"),
 	   "the sums of files");
-	ok(strstr(text, "disk sda: 1.60 ms a request (250)"), "the disk's requests");
+	ok(strstr(text, "disk 8:0: 1.60 ms a request (250)"), "the disk's requests");
 	ok(strstr(text, "8 connections open (62 opened, 1 failed)"), "connections");
 	ok(files && peers && strstr(files, "/srv/db/wal") < strstr(files, "[pipe]") &&
 		   strstr(files, "[pipe]") < peers && strstr(peers, "tcp 10.0.0.7:6379"),

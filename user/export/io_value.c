@@ -156,6 +156,8 @@ static int64_t link_sum(const struct model *model, uint64_t task, uint32_t class
 			[LINK_CLOSED] = sat_i64(links[i].closed),
 		};
 
+		if (!link_connects(model, &links[i]))
+			continue;
 		if (__builtin_add_overflow(sum, vals[which], &sum))
 			sum = vals[which] < 0 ? INT64_MIN : INT64_MAX;
 	}

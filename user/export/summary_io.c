@@ -36,7 +36,7 @@ static uint64_t sum_ops(const struct model *model, const struct use_filter *filt
 	return sum.cnt;
 }
 
-/* ", disk sda 2.10 ms a request (1200)": the busiest one. */
+/* "; disk 8:0: 2.10 ms a request (1200)": the busiest one. */
 static void add_disk(struct buf *line, const struct model *model)
 {
 	const struct use *top = NULL;
@@ -337,7 +337,7 @@ static void write_spot(struct summary *summary, const struct object_total *total
 	hist__free(&spot.latency);
 }
 
-static int write_table(struct summary *summary, uint32_t kinds, const char *title)
+static int write_table(struct summary *summary, uint32_t kinds, const char *title, const char *what)
 {
 	const struct model *model = summary->model;
 	const struct spot titles = {.summary = summary};
@@ -352,7 +352,8 @@ static int write_table(struct summary *summary, uint32_t kinds, const char *titl
 	for (size_t i = 0; !err && i < totals.cnt && i < MAX_ROWS; i++)
 		write_spot(summary, &totals.rows[i]);
 	if (!err && totals.cnt > MAX_ROWS)
-		buf__printf(&summary->buf, "%zu more\n", totals.cnt - MAX_ROWS);
+		buf__printf(&summary->buf, "%zu more %s%s\n", totals.cnt - MAX_ROWS, what,
+			    totals.cnt == MAX_ROWS + 1 ? "" : "s");
 	object_totals__free(&totals);
 	return err;
 }
@@ -364,8 +365,8 @@ int summary__io(struct summary *summary)
 
 	write_sums(summary);
 	if (caps[CAP_IO].measured)
-		err = write_table(summary, KINDS_FILE, "FILE");
+		err = write_table(summary, KINDS_FILE, "FILE", "file");
 	if (!err && caps[CAP_NETWORK].measured)
-		err = write_table(summary, KINDS_SOCKET, "PEER");
+		err = write_table(summary, KINDS_SOCKET, "PEER", "peer");
 	return err;
 }
