@@ -260,6 +260,9 @@ static void test_conn_identity(void)
 	const struct link *link;
 	size_t cnt;
 
+	/* there before, and nobody knows who began: the same peer by its port */
+	set_ends(make_conn(START_NS, 500, TASK, CONN_SEEN), 1, 80, 8, 51000);
+	feed_now(model);
 	for (uint64_t i = 0; i < 90; i++) {
 		struct wire_conn *conn = make_conn(START_NS + i, 1 + i, TASK, CONN_OPENED);
 
@@ -267,9 +270,6 @@ static void test_conn_identity(void)
 		set_ends(conn, 1, i % 3 ? 80 : 443, 8 + i % 2, (uint16_t)(50000 + i));
 		feed_now(model);
 	}
-	/* there before, and nobody knows who began: the same peer by its port */
-	set_ends(make_conn(START_NS, 500, TASK, CONN_SEEN), 1, 80, 8, 51000);
-	feed_now(model);
 	feed__finish(model, END_NS);
 	object_named(model, "10.0.0.8", &cnt);
 	ok(model->object_cnt == 4 && cnt == 2 && model->link_cnt == 4,

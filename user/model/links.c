@@ -170,14 +170,6 @@ static void add_tcp(struct link *link, const struct tcp_numbers *tcp)
 		link->rtt_max_us = tcp->srtt_us;
 }
 
-static void forget_tcp(struct io_state *io, struct ref *ref)
-{
-	if (ref->tcp)
-		io->bytes -= sizeof(*ref->tcp);
-	free(ref->tcp);
-	ref->tcp = NULL;
-}
-
 /* The newest numbers are kept until the connection's last record, which may lack them. */
 static int keep_tcp(struct io_state *io, struct ref *ref, const struct event *event)
 {
@@ -252,12 +244,14 @@ static int on_failed(struct model *model, struct ref *ref, struct link *link,
 /* The numbers go to the link, once. */
 static void tell(struct model *model, struct ref *ref, struct link *link)
 {
-	if (ref->tcp && !ref->is_told) {
-		ref->is_told = true;
-		add_tcp(link, ref->tcp);
-		charge_rest(model, &ref->owner, ref->tcp);
-	}
-	forget_tcp(&model->feed->io, ref);
+	if (!ref->tcp)
+		return;
+	ref->is_told = true;
+	add_tcp(link, ref->tcp);
+	charge_rest(model, &ref->owner, ref->tcp);
+	model->feed->io.bytes -= sizeof(*ref->tcp);
+	free(ref->tcp);
+	ref->tcp = NULL;
 }
 
 static int on_closed(struct model *model, struct ref *ref, struct link *link,
