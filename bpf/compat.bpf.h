@@ -29,6 +29,17 @@ static __always_inline struct pt_regs *task_user_regs(struct task_struct *task)
 	return (struct pt_regs *)((char *)BPF_CORE_READ(task, stack) + THREAD_SIZE) - 1;
 }
 
+/* One of the registers that the current task entered the kernel with. */
+#define USER_REG(regs, name)                                                                       \
+	({                                                                                         \
+		u64 reg = 0;                                                                       \
+		if (cfg.has_task_pt_regs)                                                          \
+			reg = (regs)->name;                                                        \
+		else                                                                               \
+			bpf_probe_read_kernel(&reg, sizeof(reg), &(regs)->name);                   \
+		reg;                                                                               \
+	})
+
 /* How long it has waited for a CPU in its life, without the present wait; 0 in kernels that were
  * built without CONFIG_SCHED_INFO. */
 static __always_inline u64 task_run_delay(struct task_struct *task)
@@ -49,7 +60,57 @@ static __always_inline bool task_on_cpu(struct task_struct *task)
 #define TS_COMPAT 2
 static __always_inline bool in_32bit_syscall(struct task_struct *task)
 {
+	if (cfg.has_task_storage)
+		return task->thread_info.status & TS_COMPAT;
 	return BPF_CORE_READ(task, thread_info.status) & TS_COMPAT;
+}
+
+/* sk_type and sk_protocol were bit fields until 5.6 (commit bf9765145b85); since then plain ones. */
+static __always_inline u32 sock_type(struct sock *sk)
+{
+	return BPF_CORE_READ(sk, sk_type);
+}
+
+static __always_inline u32 sock_protocol(struct sock *sk)
+{
+	return BPF_CORE_READ(sk, sk_protocol);
+}
+
+/* file.f_count became f_ref in 6.13 (commit 90ee6ed776c0), which counts from 0. */
+typedef struct {
+	struct {
+		s64 counter;
+	} refcnt;
+} file_ref_t___since_6_13;
+
+struct file___since_6_13 {
+	file_ref_t___since_6_13 f_ref;
+} __attribute__((preserve_access_index));
+
+static __always_inline s64 file_refs(struct file *file)
+{
+	struct file___since_6_13 *newer = (void *)file;
+
+	if (bpf_core_field_exists(newer->f_ref))
+		return BPF_CORE_READ(newer, f_ref.refcnt.counter) + 1;
+	return BPF_CORE_READ(file, f_count.counter);
+}
+
+/* The disk of a request: rq_disk until 5.16 (commit f3fa33acca9f), since then its queue's. */
+struct request___before_5_17 {
+	struct gendisk *rq_disk;
+} __attribute__((preserve_access_index));
+
+static __always_inline u32 request_dev(struct request *rq)
+{
+	struct request___before_5_17 *old = (void *)rq;
+	struct gendisk *disk;
+
+	if (bpf_core_field_exists(old->rq_disk))
+		disk = BPF_CORE_READ(old, rq_disk);
+	else
+		disk = BPF_CORE_READ(rq, q, disk);
+	return (u32)BPF_CORE_READ(disk, major) << 20 | BPF_CORE_READ(disk, first_minor);
 }
 
 #endif

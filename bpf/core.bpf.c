@@ -279,17 +279,21 @@ static __always_inline u64 ring_flags(void)
 	return (little & BPF_RB_NO_WAKEUP) | (~little & BPF_RB_FORCE_WAKEUP);
 }
 
+/* The kernel says only no. If there was room, somebody else held the ring's lock. */
+static __always_inline void count_refused(u64 sz)
+{
+	u64 avail = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
+	u64 room = mask_less(avail + sz + BPF_RINGBUF_HDR_SZ, cfg.ring_sz);
+
+	count_loss((room & LOSS_RING_BUSY) | (~room & LOSS_RING_FULL));
+}
+
 static __always_inline void *reserve(u64 sz)
 {
 	void *record = bpf_ringbuf_reserve(&ring, sz, 0);
 
-	/* The kernel says only no. There was room: somebody else held the ring's lock. */
-	if (!record) {
-		u64 avail = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
-		u64 room = mask_less(avail + sz + BPF_RINGBUF_HDR_SZ, cfg.ring_sz);
-
-		count_loss((room & LOSS_RING_BUSY) | (~room & LOSS_RING_FULL));
-	}
+	if (!record)
+		count_refused(sz);
 	return record;
 }
 
@@ -356,6 +360,24 @@ __hidden void emit_end(u32 tgid, u64 now, u64 task, u32 state, u64 wakes)
 	end->wakes_self = (u32)wakes;
 	end->state = state;
 	bpf_ringbuf_submit(end, ring_flags());
+}
+
+/* Filled in but for the header's kind and process; path_sz bytes follow. */
+__hidden void emit_file(struct wire_file *file)
+{
+	u64 sz = sizeof(*file) + BOUND(file->path_sz, FILE_PATH_MAX);
+
+	fill_hdr(&file->hdr, WIRE_FILE, sz, bpf_get_current_pid_tgid() >> 32, bpf_ktime_get_ns());
+	if (bpf_ringbuf_output(&ring, file, sz, ring_flags()))
+		count_refused(sz);
+}
+
+__hidden void emit_conn(struct wire_conn *conn)
+{
+	conn->hdr.kind = WIRE_CONN;
+	conn->hdr.sz = sizeof(*conn);
+	if (bpf_ringbuf_output(&ring, conn, sizeof(*conn), ring_flags()))
+		count_refused(sizeof(*conn));
 }
 
 __hidden void emit_latency(struct thread_state *thread, u32 tgid, u64 now)

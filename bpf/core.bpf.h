@@ -54,13 +54,50 @@ struct io_call {
 	u64 enter_ns; /* 0: its beginning was not seen */
 	u64 file; /* struct file *, struct socket * or struct sock *: only a key and a place to look */
 	u64 arg;
-	u32 nr; /* the system call, or what the source keeps here */
-	u32 depth; /* kernel functions of one level call each other: the outermost counts */
+	u64 sp; /* of a kernel function: where its stack began */
+	u32 nr; /* the system call that it is, or is made by */
+	u32 flags; /* the source's own */
+};
+
+/* The other end of a datagram; family 0: not told. */
+struct io_peer {
+	u8 addr[16];
+	u16 family;
+	u16 port; /* host byte order */
+	u32 pad;
+};
+
+/* One operation that has ended. Filled in by the source, in the thread's own context. */
+struct io_done {
+	struct file *file;
+	struct sock *sock; /* of a socket; io_finish() looks it up when it is NULL */
+	s64 ret; /* what the kernel returned: < 0 is an error */
+	u64 bytes;
+	u64 now;
+	u64 ns; /* how long it took; 0: its beginning was not seen */
+	u32 op; /* enum wire_io_op */
+	u32 on_socket; /* the call is one for sockets, should the file not be found */
+	struct io_peer peer; /* of a datagram */
+};
+
+/* The last file that a thread used: most often the next one is the same. */
+struct file_cache {
+	u64 file;
+	u64 dentry;
+	u64 check;
+	u64 id;
+};
+
+/* sendmmsg() and recvmmsg(): their messages are accounted one by one. */
+struct io_batch {
+	u64 vec; /* struct mmsghdr * of the caller */
+	u64 flags;
 };
 
 enum io_level {
 	LEVEL_CALL, /* system calls, or the VFS functions */
 	LEVEL_SOCKET, /* the socket functions, which may run inside of these */
+	LEVEL_FAULT, /* a page of a mapped file is fetched, inside of anything */
 	LEVEL_CNT
 };
 
@@ -78,6 +115,10 @@ struct thread_state {
 	u64 mark_hw[HW_CNT];
 	struct kernel_counts mark;
 	struct io_call calls[LEVEL_CNT];
+	struct io_done done; /* of the system call that ends: too much for the stack */
+	struct io_batch batch;
+	struct io_peer peer; /* an argument of peer_object() */
+	struct file_cache file;
 	/* sched_switch */
 	u64 in_ns; /* came on the CPU */
 	u64 in_exec_ns;
@@ -151,6 +192,8 @@ __hidden void emit_end(u32 tgid, u64 now, u64 task, u32 state, u64 wakes);
 __hidden void emit_rename(u32 tgid, u64 task, const char *comm);
 __hidden void emit_fork(u32 tgid, u32 child, u32 followed);
 __hidden void emit_exec(struct task_struct *task, u32 tid, u32 old_tid);
+__hidden void emit_file(struct wire_file *file);
+__hidden void emit_conn(struct wire_conn *conn);
 __hidden void emit_latency(struct thread_state *thread, u32 tgid, u64 now);
 /* Finishes all frames of a thread, innermost first; at the end of the thread or the recording. */
 __hidden void emit_frames(struct thread_state *thread, struct task_struct *task,
@@ -202,6 +245,20 @@ static __always_inline void kernel_counts_read(struct kernel_counts *counts,
 		asm volatile("%0 &= %1" : "+r"(bounded) : "i"((cnt)-1));                           \
 		bounded;                                                                           \
 	})
+
+static __always_inline u32 log2_u64(u64 val)
+{
+	u32 log = 0;
+
+#pragma unroll
+	for (int shift = 32; shift; shift >>= 1) {
+		if (val >> shift) {
+			val >>= shift;
+			log += shift;
+		}
+	}
+	return log;
+}
 
 static __always_inline struct frame *frame_at(struct thread_state *thread, u32 idx)
 {

@@ -9,30 +9,11 @@
 
 #include "core.bpf.h"
 
-/* The other end of a datagram; family 0: not told. */
-struct io_peer {
-	u8 addr[16];
-	u16 family;
-	u16 port; /* host byte order */
-	u32 pad;
-};
-
-/* One operation that has ended. Filled in by the source, in the thread's own context. */
-struct io_done {
-	struct file *file;
-	struct sock *sock; /* of a socket; io_finish() looks it up when it is NULL */
-	s64 ret; /* what the kernel returned: < 0 is an error */
-	u64 bytes;
-	u64 now;
-	u64 ns; /* how long it took; 0: its beginning was not seen */
-	u32 op; /* enum wire_io_op */
-	u32 packets; /* datagrams, where the operation knows; else 0 */
-	struct io_peer peer;
-};
+#define FMODE_READ 1
 
 /* Values that a system call or a kernel function ends with. */
-#define EINTR_	      4
-#define EAGAIN_	      11
+#define EINTR_        4
+#define EAGAIN_       11
 #define EALREADY_     114
 #define EINPROGRESS_  115
 #define ERESTARTSYS_  512 /* up to 516: begun anew, or turned into EINTR */
@@ -43,6 +24,24 @@ static __always_inline bool is_again(s64 ret)
 {
 	return ret == -EAGAIN_ || ret == -EINTR_ || ret == -EINPROGRESS_ || ret == -EALREADY_ ||
 	       (ret <= -ERESTARTSYS_ && ret >= -ERESTART_LAST);
+}
+
+/* A pointer that the verifier knows the type of is no number to it; one that was read is. */
+static __always_inline u64 as_number(const void *pointer)
+{
+	u64 number = 0;
+
+	bpf_probe_read_kernel(&number, sizeof(number), &pointer);
+	return number;
+}
+
+enum use_outcome { USE_DONE, USE_FAILED, USE_AGAIN };
+
+static __always_inline u32 outcome_of(s64 ret)
+{
+	if (ret >= 0)
+		return USE_DONE;
+	return is_again(ret) ? USE_AGAIN : USE_FAILED;
 }
 
 #define S_IFMT   0170000
@@ -58,15 +57,31 @@ static __always_inline u32 file_type(struct file *file)
 	return BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT;
 }
 
+static __always_inline bool is_socket(struct file *file)
+{
+	return file && file_type(file) == S_IFSOCK;
+}
+
 /* The open file of a descriptor of `task`, or NULL. */
 static __always_inline struct file *file_of_fd(struct task_struct *task, u64 fd)
 {
-	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
 	struct file *file = NULL, **slot;
+	struct fdtable *table;
+	u32 cnt;
 
-	if (!table || fd >= BPF_CORE_READ(table, max_fds))
+	/* a load where the pointer's type is known, a call where it is not */
+	if (cfg.has_task_storage) {
+		table = task->files->fdt;
+		cnt = table->max_fds;
+		slot = table->fd;
+	} else {
+		table = BPF_CORE_READ(task, files, fdt);
+		cnt = BPF_CORE_READ(table, max_fds);
+		slot = BPF_CORE_READ(table, fd);
+	}
+	if (fd >= cnt)
 		return NULL;
-	slot = BPF_CORE_READ(table, fd) + fd;
+	slot += fd;
 	bpf_probe_read_kernel(&file, sizeof(file), slot);
 	return file;
 }
@@ -79,30 +94,34 @@ static __always_inline struct thread_state *io_thread(void)
 	return thread_expect(current_task());
 }
 
+static __always_inline bool is_storage(u32 type)
+{
+	return type == S_IFREG || type == S_IFBLK || type == S_IFDIR;
+}
+
 /* io.bpf.c */
 /* Accounts one operation on whatever done->file is: a file, or a socket of any family. */
-__hidden void io_finish(struct thread_state *thread, struct io_done *done);
-/* One more entry of the distribution (task, object, op); `ret` < 0: failed or of no effect. */
-struct use_add {
-	u64 task;
-	u64 object;
-	u64 ns; /* 0: not known */
-	u64 bytes;
-	s64 ret;
-	u32 op;
-	u32 tgid;
-};
-__hidden void use_add(struct use_add *add);
+/* An int, or what is left in its register may be refused: a pointer into the stack. */
+__hidden int io_finish(struct thread_state *thread, struct io_done *done);
+/*
+ * One more entry of the distribution (task, object, operation). These functions take numbers only
+ * and are not hidden, so that the verifier looks at each of them once instead of at every place that
+ * it is called from; 5.10 takes no pointers there.
+ */
+int use_add(u64 task, u64 object, u32 op_outcome, u64 ns, u64 bytes);
+#define USE(op, outcome) ((u32)(op) | (u32)(outcome) << 8)
 __hidden void gauge_add(u32 gauge, s64 val);
 
 /* net.bpf.c */
-__hidden void socket_finish(struct thread_state *thread, struct io_done *done);
+__hidden int socket_finish(struct thread_state *thread, struct io_done *done);
 /* connect() begins: the connection may be established, or refused, before it returns. */
 __hidden void socket_connect_begins(struct thread_state *thread, struct file *file, u64 now);
 __hidden void socket_connect_ends(struct thread_state *thread, struct file *file, s64 ret, u64 now);
-__hidden void socket_accepted(struct thread_state *thread, struct file *file, u64 now, u64 ns);
-__hidden void socket_listens(struct thread_state *thread, struct file *file);
-__hidden void socket_closes(struct thread_state *thread, struct file *file, u64 now);
+__hidden void socket_accepted(struct thread_state *thread, struct file *file, u64 now);
+__hidden void socket_listens(struct file *file);
+__hidden void socket_closes(struct file *file, u64 now);
+/* Data lies ready in its receive queue. */
+__hidden void socket_data_ready(struct sock *sk);
 
 /* A new id for an object; by the thread's own context, like those of tasks. */
 static __always_inline u64 object_id(struct thread_state *thread)

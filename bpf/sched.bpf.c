@@ -41,20 +41,6 @@ static __always_inline void finish_thread(struct thread_state *thread, struct ta
 	thread_forget(task);
 }
 
-static __always_inline u32 log2_u64(u64 val)
-{
-	u32 log = 0;
-
-#pragma unroll
-	for (int shift = 32; shift; shift >>= 1) {
-		if (val >> shift) {
-			val >>= shift;
-			log += shift;
-		}
-	}
-	return log;
-}
-
 static __always_inline void count_latency(struct thread_state *thread, u64 latency)
 {
 	struct frame *base = &thread->frames[0];

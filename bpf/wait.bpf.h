@@ -11,6 +11,7 @@
 #include <asm/unistd.h>
 #include "core.bpf.h"
 #include "compat.bpf.h"
+#include "io.bpf.h"
 
 /* Rules beyond a fixed cause. */
 enum wait_rule {
@@ -111,23 +112,14 @@ static __always_inline long read_user(void *dst, u32 sz, u64 addr, struct task_s
 	return bpf_probe_read_user(dst, sz, (const void *)addr);
 }
 
-#define S_IFMT   0170000
-#define S_IFSOCK 0140000
-#define S_IFREG  0100000
-#define S_IFBLK  0060000
-#define S_IFDIR  0040000
-
 static __always_inline u32 cause_of_fd(struct task_struct *task, u64 fd)
 {
-	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-	struct file *file = NULL, **slot;
+	struct file *file = file_of_fd(task, fd);
 	char name[8] = {};
 
-	if (!table || fd >= BPF_CORE_READ(table, max_fds))
+	if (!file)
 		return CAUSE_OTHER;
-	slot = BPF_CORE_READ(table, fd) + fd;
-	bpf_probe_read_kernel(&file, sizeof(file), slot);
-	switch (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) {
+	switch (file_type(file)) {
 	case S_IFSOCK:
 		return CAUSE_NET;
 	case S_IFREG:

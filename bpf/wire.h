@@ -251,11 +251,12 @@ enum wire_io_op {
 		IO_OP_CNT
 };
 
+#define USE_TABLE_CNT 8192 /* entries of each of the two tables */
 struct wire_use_key {
 	__u64 task;
 	__u64 object; /* the id of a WIRE_FILE or WIRE_CONN; of disks 1 << 63 | device; 0: unknown */
 	__u32 op; /* enum wire_io_op */
-	__u32 tgid;
+	__u32 pad;
 };
 
 /* Four buckets per power of two from 2^IO_MIN_LOG2 nanoseconds on; the first and the last one take
@@ -366,8 +367,8 @@ enum wire_conn_flags {
 /* What user space looks at every tick of its clock. */
 #define WIRE_GAUGES(X)                                                                             \
 	X(CONNECTIONS, connections, "connections open")                                            \
-	X(IO_IN_FLIGHT, io_in_flight, "operations on files in flight")                             \
-	X(DISK_IN_FLIGHT, disk_in_flight, "requests at the device in flight")
+	X(DISK_IN_FLIGHT, disk_in_flight, "requests at the device in flight")                      \
+	X(IO_TIME, io_time, "time in operations on stored files, summed since the beginning")
 
 enum wire_gauge {
 #define X(id, name, meaning) GAUGE_##id,
@@ -391,6 +392,79 @@ enum wire_io_source {
 	WIRE_IO_SOURCES(X)
 #undef X
 		IO_SOURCE_CNT
+};
+
+/*
+ * The kernel functions that these hook, each with a program at its entry and one at its return.
+ * X(function, what it does, its arguments where the kernel does not tell its return value by a helper
+ * (before 5.17), 1 = serves where the one above it cannot be hooked)
+ */
+#define WIRE_KERNEL_FUNCTIONS(X)                                                                   \
+	X(vfs_read, READ, 4, 0)                                                                    \
+	X(vfs_readv, READ, 5, 0)                                                                   \
+	X(do_iter_read, READ, 4, 1)                                                                \
+	X(vfs_write, WRITE, 4, 0)                                                                  \
+	X(vfs_writev, WRITE, 5, 0)                                                                 \
+	X(do_iter_write, WRITE, 4, 1)                                                              \
+	X(do_sendfile, SENDFILE, 5, 0)                                                             \
+	X(do_splice_direct, COPY, 6, 1)                                                            \
+	X(do_splice, COPY, 6, 0)                                                                   \
+	X(vfs_copy_file_range, COPY, 6, 0)                                                         \
+	X(do_tee, TEE, 4, 0)                                                                       \
+	X(__x64_sys_vmsplice, VMSPLICE, 1, 0)                                                      \
+	X(do_fsync, SYNC_FD, 2, 0)                                                                 \
+	X(vfs_fsync_range, SYNC, 4, 0)                                                             \
+	X(sync_file_range, SYNC, 4, 0)                                                             \
+	X(__x64_sys_syncfs, SYNC_REGS, 1, 0)                                                       \
+	X(do_sys_openat2, OPEN, 3, 0)                                                              \
+	X(inet_sendmsg, SEND, 3, 0)                                                                \
+	X(inet6_sendmsg, SEND, 3, 0)                                                               \
+	X(unix_stream_sendmsg, SEND, 3, 0)                                                         \
+	X(unix_dgram_sendmsg, SEND, 3, 0)                                                          \
+	X(unix_seqpacket_sendmsg, SEND, 3, 0)                                                      \
+	X(netlink_sendmsg, SEND, 3, 0)                                                             \
+	X(packet_sendmsg, SEND, 3, 0)                                                              \
+	X(inet_recvmsg, RECEIVE, 4, 0)                                                             \
+	X(inet6_recvmsg, RECEIVE, 4, 0)                                                            \
+	X(unix_stream_recvmsg, RECEIVE, 4, 0)                                                      \
+	X(unix_dgram_recvmsg, RECEIVE, 4, 0)                                                       \
+	X(unix_seqpacket_recvmsg, RECEIVE, 4, 0)                                                   \
+	X(netlink_recvmsg, RECEIVE, 4, 0)                                                          \
+	X(packet_recvmsg, RECEIVE, 4, 0)                                                           \
+	X(inet_stream_connect, CONNECT, 4, 0)                                                      \
+	X(inet_dgram_connect, CONNECT, 4, 0)                                                       \
+	X(unix_stream_connect, CONNECT, 4, 0)                                                      \
+	X(unix_dgram_connect, CONNECT, 4, 0)                                                       \
+	X(inet_accept, ACCEPT, 4, 0)                                                               \
+	X(unix_accept, ACCEPT, 4, 0)                                                               \
+	X(inet_listen, LISTEN, 2, 0)                                                               \
+	X(filemap_fault, FAULT, 1, 0)
+
+/* Those of which only the beginning matters: X(function, what it does) */
+#define WIRE_KERNEL_MOMENTS(X)                                                                     \
+	X(sock_close, CLOSE)                                                                       \
+	X(sock_def_readable, READY)
+
+enum wire_hook {
+	HOOK_READ, /* file first */
+	HOOK_WRITE,
+	HOOK_SENDFILE, /* descriptors: out, in */
+	HOOK_COPY, /* files: in, _, out */
+	HOOK_TEE, /* files: in, out */
+	HOOK_VMSPLICE, /* the registers of a system call, which has a descriptor first */
+	HOOK_SYNC, /* file first */
+	HOOK_SYNC_FD,
+	HOOK_SYNC_REGS,
+	HOOK_OPEN, /* returns a descriptor */
+	HOOK_SEND, /* struct socket *, struct msghdr * */
+	HOOK_RECEIVE, /* the same, size, flags */
+	HOOK_CONNECT, /* struct socket * */
+	HOOK_ACCEPT, /* struct socket * that listens, the new one */
+	HOOK_LISTEN,
+	HOOK_CLOSE, /* struct inode *, struct file * of a socket */
+	HOOK_FAULT, /* struct vm_fault * */
+	HOOK_READY, /* struct sock * */
+	HOOK_CNT
 };
 
 /* Who made whom runnable: kept in a BPF map, read when the recording ends. */
@@ -439,7 +513,9 @@ struct wire_native_key {
 	  "sockets not followed because the table of connections was full")                        \
 	X(FILE_UNKNOWN, file_unknown, 0, "operations on descriptors that could not be looked up")  \
 	X(CALLS_NESTED, calls_nested, 0, "operations inside of others, counted once")              \
-	X(REQUESTS_FULL, requests_full, 1, "disk requests not timed because their table was full")
+	X(REQUESTS_FULL, requests_full, 1, "disk requests not timed because their table was full") \
+	X(RETURNS_UNSEEN, returns_unseen, 1,                                                       \
+	  "operations not counted: the kernel did not tell that its function had returned")
 
 enum wire_loss {
 #define X(id, name, missing, meaning) LOSS_##id,
@@ -468,7 +544,8 @@ struct wire_config {
 	__u8 hw_mask; /* bit i: hardware counter i is read */
 	__u8 io_source; /* enum wire_io_source, never AUTO */
 	__u8 io_extra; /* kernel functions are hooked too, for what system calls do not show */
-	__u8 pad[5];
+	__u8 has_request_queue; /* block_rq_insert and _issue have the queue as first argument */
+	__u8 pad[4];
 };
 
 _Static_assert(COUNTER_CNT <= 64, "a slice's presence bitmap is 64 bits");

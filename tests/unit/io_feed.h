@@ -130,7 +130,6 @@ __attribute__((unused)) static struct wire_use *make_use(uint64_t ns, uint64_t t
 	use->key.task = task;
 	use->key.object = object;
 	use->key.op = op;
-	use->key.tgid = 42;
 	return use;
 }
 

@@ -362,12 +362,10 @@ static void test_conn_owner(void)
 	feed_now(model);
 	feed_client(model, START_NS + 20 * MS, 1, TASK, CONN_LAST);
 	feed__finish(model, END_NS);
-	link = link_of(model, 0, "10.0.0.7:80");
-	ok(link && link->task == 0 && link->class_idx == NO_IDX && link->met == 1 && !link->active,
-	   "nobody's at first");
+	ok(!link_of(model, 0, "10.0.0.7:80"), "it is nobody's no more");
 	link = link_of(model, TASK, "10.0.0.7:80");
-	ok(link && link->active == 1 && model->meta.connections_max == 1,
-	   "then its user's, and still one connection");
+	ok(link && link->met == 1 && link->active == 1 && model->meta.connections_max == 1,
+	   "but its user's, and still one connection");
 	ok(!model__task(model, 0), "nobody is no task");
 	model__free(model);
 }

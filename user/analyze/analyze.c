@@ -16,7 +16,7 @@
 
 /* In order: later ones use what earlier ones found. */
 static const pass_fn passes[] = {
-	pass_totals, pass_bottlenecks, pass_sched, pass_waits, pass_async, pass_quality,
+	pass_totals, pass_bottlenecks, pass_sched, pass_waits, pass_io, pass_async, pass_quality,
 };
 
 const char *bottleneck_name(unsigned int bottleneck)

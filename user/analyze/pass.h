@@ -18,6 +18,7 @@ int pass_totals(struct analysis *analysis);
 int pass_bottlenecks(struct analysis *analysis);
 int pass_sched(struct analysis *analysis);
 int pass_waits(struct analysis *analysis);
+int pass_io(struct analysis *analysis);
 int pass_async(struct analysis *analysis);
 int pass_quality(struct analysis *analysis);
 
@@ -36,6 +37,10 @@ int64_t recording_ns(const struct model *model);
 /* The name that a person knows the task by: "worker-3[TID]", or its id. Hostile text. */
 const char *task_label(const struct model *model, const struct task *task, char *buf, size_t sz);
 bool is_thread(const struct task *task);
+/* A part of the task's life within the recording; 0 for no task. */
+double life_share(const struct analysis *analysis, const struct task *task, uint64_t ns);
+/* The part of pass_io() that is about durations. */
+int find_slow_io(struct analysis *analysis);
 double percent(double part, double whole);
 /* Held up: queued for a CPU, blocked on disks and locks. Not idling, not sleeping by its own wish;
  * and neither sockets nor unclear waits, because most of these wait for work: a hundred threads in

@@ -7,6 +7,9 @@
 #include "analyze/pass.h"
 
 #include <errno.h>
+#include <stdio.h>
+
+#include "analyze/uses.h"
 
 #define STRETCH_NS          (100 * NS_PER_MS)
 #define STRETCH_CRITICAL_NS NS_PER_SEC
@@ -22,6 +25,7 @@ struct wait_kind {
 	double confidence;
 	double cost; /* factor on the time */
 	bool apart; /* not part of the time that tasks were held up */
+	uint32_t kinds; /* of objects that it may have waited for; 0: no IO */
 	const char *recommendation;
 	const char *how_to_verify;
 };
@@ -55,6 +59,7 @@ static const struct wait_kind kinds[] = {
 		.critical = 0.30,
 		.confidence = 0.9,
 		.cost = 1,
+		.kinds = KINDS_STORAGE,
 		.recommendation =
 			"Read and write less or in larger pieces, keep hot data in memory, sync less "
 			"often, or do the IO on threads that nobody waits for.",
@@ -74,6 +79,7 @@ static const struct wait_kind kinds[] = {
 		.confidence = 0.4,
 		.cost = 0.1,
 		.apart = true,
+		.kinds = KINDS_SOCKET,
 		.recommendation =
 			"If these tasks wait for an answer (a database, another service), that peer or "
 			"the way to it is slow; if they wait for their next request, this is idle time.",
@@ -83,6 +89,30 @@ static const struct wait_kind kinds[] = {
 };
 
 #define INFO_SHARE 0.20 /* of active time: for kinds that are never a warning */
+
+/* "; it spent 1.20 s on PATH": what the task spent most of its IO's time on, or "". */
+#define WHERE_SZ (OBJECT_LABEL_SZ + 64)
+static int name_object(const struct model *model, const struct task *task, uint32_t kinds,
+		       char where[WHERE_SZ])
+{
+	struct object_totals totals = {};
+	const struct object_total *top;
+	char label[OBJECT_LABEL_SZ], text[NS_TEXT_SZ];
+	const struct use *uses;
+	size_t cnt;
+	int err;
+
+	where[0] = '\0';
+	uses = model__uses(model, task->id, NO_IDX, &cnt);
+	err = object_totals__add(&totals, model, uses, cnt, kinds);
+	object_totals__rank(&totals);
+	top = totals.rows;
+	if (!err && totals.cnt && top->ns)
+		snprintf(where, WHERE_SZ, "; it spent %s on %s", ns_text(text, sat_i64(top->ns)),
+			 object_label(model, top->object, 60, label));
+	object_totals__free(&totals);
+	return err;
+}
 
 static int find_kind(struct analysis *analysis, const struct wait_kind *kind)
 {
@@ -95,7 +125,7 @@ static int find_kind(struct analysis *analysis, const struct wait_kind *kind)
 	double share = active > 0 ? (double)total / active : 0;
 	double of_waits = percent((double)total, held_up);
 	enum severity severity = SEVERITY_INFO;
-	char name[128], text[NS_TEXT_SZ], top_text[NS_TEXT_SZ];
+	char name[128], text[NS_TEXT_SZ], top_text[NS_TEXT_SZ], where[WHERE_SZ];
 	struct finding *finding;
 
 	if (share >= kind->critical)
@@ -109,16 +139,18 @@ static int find_kind(struct analysis *analysis, const struct wait_kind *kind)
 	ns_text(text, total);
 	ns_text(top_text, top->c[kind->counter]);
 	task_label(model, top, name, sizeof(name));
+	if (name_object(model, top, kind->kinds, where))
+		return -ENOMEM;
 	if (kind->apart) /* not of the same whole as the others' shares: they would add up to more */
-		finding =
-			finding__new(analysis, kind->id, severity, "%s: %s in all, most in %s (%s)",
-				     kind->what, text, name, top_text);
+		finding = finding__new(analysis, kind->id, severity,
+				       "%s: %s in all, most in %s (%s)%s", kind->what, text, name,
+				       top_text, where);
 	else
 		finding = finding__new(
 			analysis, kind->id, severity,
-			"%s%s: %.0f%% of the time that tasks were held up (%s), most in %s (%s)",
+			"%s%s: %.0f%% of the time that tasks were held up (%s), most in %s (%s)%s",
 			kind->what, severity == SEVERITY_CRITICAL ? " is the bottleneck" : "",
-			of_waits, text, name, top_text);
+			of_waits, text, name, top_text, where);
 	if (!finding)
 		return -ENOMEM;
 	finding->confidence = kind->confidence;

@@ -118,6 +118,41 @@ static bool has_async(const struct model *model)
 	return false;
 }
 
+/* Whether a capability of IO is there; `off`: nobody wanted it. */
+static void set_io_cap(struct model *model, enum model_cap cap, bool off, bool has,
+		       const char *source, const char *missing)
+{
+	if (off)
+		model__cap_miss(model, cap, "switched off (--io-source off)");
+	else if (has)
+		model__cap_set(model, cap, source);
+	else
+		model__cap_miss(model, cap, missing);
+}
+
+static void set_io_caps(struct session *session)
+{
+	const struct features *features = &session->features;
+	enum wire_io_source source = live__io_source(session->live);
+	bool off = session->options->io_source == IO_SOURCE_OFF, has = source != IO_SOURCE_OFF;
+	struct model *model = session->model;
+	const char *text = io_source_text(source);
+
+	set_io_cap(model, CAP_IO, off, has, text, "no source of IO on this kernel");
+	set_io_cap(model, CAP_NETWORK, off, has, text, "no source of IO on this kernel");
+	set_io_cap(model, CAP_DISK, off, has && features->block_requests,
+		   "block_rq_issue and block_rq_complete, requests issued by the target's threads",
+		   "this kernel has no tracepoints of block requests");
+	set_io_cap(model, CAP_RSS, off, has && features->rss_stat,
+		   features->rss_exact ? "rss_stat" : "rss_stat, told in batches of 64 pages",
+		   "this kernel has no tracepoint of resident memory, or tracefs is missing");
+	if (features->io_accounting)
+		model__cap_set(model, CAP_DISK_BYTES, "the kernel's IO accounting per thread");
+	else
+		model__cap_miss(model, CAP_DISK_BYTES,
+				"this kernel was built without task IO accounting");
+}
+
 static void set_caps(struct session *session)
 {
 	static const enum model_cap hw_caps[HW_CNT] = {
@@ -151,6 +186,7 @@ static void set_caps(struct session *session)
 						? "switched off (--hw off)"
 						: perf__hw_text(features->hw_err[i]));
 	}
+	set_io_caps(session);
 	if (has_async(model))
 		model__cap_set(model, CAP_RUNS, uprobe_rung_name(live__rung(session->live)));
 	if (session->probe_price_ns > 0)

@@ -37,6 +37,7 @@ static const char usage[] =
 	"      --max-memory SIZE of the recording; ended tasks beyond fold into their class (256M)\n"
 	"      --hw hw|sw|off    hardware counters, software events in their place, or none\n"
 	"      --attach RUNG     at most this way of attaching uprobes: multi, tracefs, perf\n"
+	"      --io-source NAME  where IO is accounted: auto, syscall, kprobe, fentry or off\n"
 	"      --strict          exit 5 if anything was lost\n"
 	"  -q, -v, -vv           quieter; more; the BPF verifier's words, too\n"
 	"  -h, -V                help; version\n\n"
@@ -131,6 +132,7 @@ enum long_option {
 	OPT_HW,
 	OPT_ATTACH,
 	OPT_STRICT,
+	OPT_IO_SOURCE,
 };
 
 static const struct option long_options[] = {
@@ -149,6 +151,7 @@ static const struct option long_options[] = {
 	{"hw", required_argument, NULL, OPT_HW},
 	{"attach", required_argument, NULL, OPT_ATTACH},
 	{"strict", no_argument, NULL, OPT_STRICT},
+	{"io-source", required_argument, NULL, OPT_IO_SOURCE},
 	{"quiet", no_argument, NULL, 'q'},
 	{"verbose", no_argument, NULL, 'v'},
 	{"help", no_argument, NULL, 'h'},
@@ -172,6 +175,11 @@ static int parse_one(struct record_options *options, int opt, const char *arg)
 	static const char *const themes[] = {"auto", "dark", "light"};
 	static const char *const hw[] = {"hw", "sw", "off"};
 	static const char *const rungs[] = {"multi", "tracefs", "perf"};
+	static const char *const io_sources[] = {
+#define X(id, name, text) name,
+		WIRE_IO_SOURCES(X)
+#undef X
+	};
 	uint64_t size;
 	int choice;
 
@@ -233,6 +241,12 @@ static int parse_one(struct record_options *options, int opt, const char *arg)
 		if (!choose(arg, rungs, 3, &choice))
 			return refuse("--attach", arg, "wants multi, tracefs or perf");
 		options->rung = choice;
+		return -1;
+	case OPT_IO_SOURCE:
+		if (!choose(arg, io_sources, IO_SOURCE_CNT, &choice))
+			return refuse("--io-source", arg,
+				      "wants auto, syscall, kprobe, fentry or off");
+		options->io_source = choice;
 		return -1;
 	case OPT_STRICT:
 		options->strict = true;

@@ -26,6 +26,7 @@ struct record_options {
 	uint32_t ring_sz;
 	enum hw_source hw;
 	enum uprobe_rung rung;
+	enum wire_io_source io_source;
 	int niceness; /* what the recorder was started with, for the command */
 	bool follow_forks;
 	bool json;

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "cmd/cmd.h"
 #include "live/caps.h"
+#include "live/tracefs.h"
 #include "runtime/runtime.h"
 
 int64_t rusage_ns(const struct rusage *usage)
@@ -277,9 +278,19 @@ int session__load(struct session *session)
 		.thread_hint = thread_cnt(session),
 		.hw = options->hw,
 		.rung = options->rung,
+		.io_source = options->io_source,
 	};
+	enum wire_io_source source = features__io_source(&session->features, options->io_source);
 
-	uprobe__remove_stale();
+	if (options->io_source != IO_SOURCE_AUTO && options->io_source != IO_SOURCE_OFF &&
+	    source == IO_SOURCE_OFF) {
+		log_err("--io-source %s: this kernel does not have it (asyncscope-bpf check says "
+			"why; --io-source auto takes the best there is)",
+			io_source_name(options->io_source));
+		return EXIT_ENVIRONMENT;
+	}
+
+	tracefs__remove_stale();
 	session->model = model__new();
 	if (!session->model) {
 		log_err("no memory");
@@ -296,6 +307,7 @@ static int start_feed(struct session *session)
 		.max_memory = session->options->max_memory,
 		.ctx = session,
 		.class_of = names__class_of,
+		.disk_name = names__disk,
 	};
 
 	return feed__start(session->model, &options);
@@ -431,6 +443,51 @@ int session__drain(struct session *session, int max)
 	return live__drain(session->live, max, on_record, session);
 }
 
+#define USES_NS 500000000ULL
+
+static int take_uses(struct session *session)
+{
+	uint64_t now = mono_ns();
+	int err = live__uses(session->live, on_record, session);
+
+	if (!err)
+		feed__uses_taken(session->model, now);
+	return err;
+}
+
+int session__sample(struct session *session)
+{
+	static const struct {
+		enum wire_gauge gauge;
+		enum model_series series;
+	} gauges[] = {
+		{GAUGE_CONNECTIONS, SERIES_CONNECTIONS},
+		{GAUGE_DISK_IN_FLIGHT, SERIES_DISK_IN_FLIGHT},
+	};
+	uint64_t now = mono_ns();
+	int64_t io_time;
+	int err = 0;
+
+	if (live__io_source(session->live) == IO_SOURCE_OFF)
+		return 0;
+	for (size_t i = 0; i < sizeof(gauges) / sizeof(gauges[0]) && !err; i++)
+		err = feed__sample(session->model, gauges[i].series, now,
+				   live__gauge(session->live, gauges[i].gauge));
+	/* operations in flight on average: the time they took by the time that passed */
+	io_time = live__gauge(session->live, GAUGE_IO_TIME);
+	if (!err && session->sampled_ns && now > session->sampled_ns)
+		err = feed__sample(session->model, SERIES_IO_QUEUE, now,
+				   (io_time - session->io_time_ns) * 1000 /
+					   (int64_t)(now - session->sampled_ns));
+	session->io_time_ns = io_time;
+	session->sampled_ns = now;
+	if (!err && now >= session->uses_next_ns) {
+		session->uses_next_ns = now + USES_NS;
+		err = take_uses(session);
+	}
+	return err;
+}
+
 static void measure_process(struct process *process)
 {
 	int64_t cpu = target_cpu_ns(process->target->pid);
@@ -543,6 +600,10 @@ int session__stop(struct session *session, const char *reason)
 	} while (cnt > 0);
 	if (cnt < 0)
 		err = cnt;
+	if (!err)
+		err = session__sample(session);
+	if (!err)
+		err = take_uses(session);
 	if (!err)
 		err = live__edges(session->live, on_edge, session);
 	if (!err)

@@ -42,6 +42,9 @@ struct session {
 	int64_t probe_price_ns;
 	int64_t own_cpu_start_ns; /* the tracer's own CPU time when it was armed */
 	uint64_t probe_gap_ns; /* processes that ran without their probes yet */
+	/* what is looked at on a clock */
+	uint64_t uses_next_ns, sampled_ns;
+	int64_t io_time_ns;
 	uint32_t undecodable_cnt;
 	uint32_t unseen_cnt; /* processes that could not be opened */
 };
@@ -54,6 +57,8 @@ int session__load(struct session *session);
 int session__start(struct session *session);
 /* Reads up to max records into the model: the number or -errno. */
 int session__drain(struct session *session, int max);
+/* Takes what lies in the tables of uses, and the gauges; to be called every 100 ms. */
+int session__sample(struct session *session);
 /* Looks after processes that ended and cgroup members that are new. */
 void session__care(struct session *session, bool rescan);
 bool session__ended(const struct session *session);
@@ -71,6 +76,7 @@ int64_t rusage_ns(const struct rusage *usage);
 /* names.c: what classes of tasks are called; for the feed. */
 uint64_t names__class_of(void *ctx, const struct wire_spawn *spawn, uint32_t tgid, char *name,
 			 size_t sz);
+void names__disk(void *ctx, uint32_t dev, char *name, size_t sz);
 void names__free(struct session *session);
 
 /* meta.c: facts about the machine, the target and the recording. */

@@ -4,7 +4,7 @@
  * {total, mean, p50, p99, max} over the members. Folded tasks are part of every count and of the
  * totals that their class kept; percentiles and extremes are then null, with the reason.
  */
-#include "export/record.h"
+#include "export/io.h"
 
 #include <errno.h>
 #include <math.h>
@@ -26,6 +26,7 @@ void row__of_class(struct row *row, const struct model *model, const struct anal
 		.analysis = analysis,
 		.idx = class_idx,
 		.is_thread = model->classes[class_idx].runtime == RUNTIME_THREAD,
+		.is_class = true,
 		.members = members,
 		.member_cnt = member_cnt,
 	};
@@ -48,9 +49,7 @@ void row__free(struct row *row)
 
 static void get_class_id(struct value *value, const struct row *row, const struct getter *getter)
 {
-	(void)getter;
-	value->kind = VALUE_STR;
-	value->text = schema_class_id(value->str, class_of(row)->id);
+	value__class_id(value, row->model, (uint32_t)row->idx, getter->why);
 }
 
 static void get_name(struct value *value, const struct row *row, const struct getter *getter)
@@ -146,7 +145,7 @@ static bool folded_sum(const struct row *row, const struct metric *metric, int64
 	else if (!strcmp(metric->field->path, "time.wall_ns"))
 		*sum = class_of(row)->folded_wall_ns;
 	else
-		return false;
+		return metric->getter && io_folded_sum(row, metric->getter, sum);
 	return true;
 }
 
@@ -211,6 +210,26 @@ static void put_null(struct record_writer *writer, const struct schema_field *fi
 	record_writer__note(writer, field, suffix, why);
 }
 
+/* What adds up to nothing, by a part of its name. */
+static const char *no_sum(const char *path)
+{
+	static const struct {
+		const char *part, *why;
+	} rules[] = {
+		{"percent", "a sum of percentages says nothing"},
+		{"latency_", "a sum of averages says nothing"},
+		{"rtt_", "a sum of averages says nothing"},
+		{"_mbps", "a sum of rates over different lives says nothing"},
+		{"queue_depth", "a sum of averages over different lives says nothing"},
+	};
+
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+		if (strstr(path, rules[i].part))
+			return rules[i].why;
+	}
+	return NULL;
+}
+
 /* Without `has_folded` the class kept no sum of its folded tasks. */
 static void put_sums(struct record_writer *writer, const struct row *row,
 		     const struct schema_field *field, struct stats *stats, bool has_folded,
@@ -224,8 +243,8 @@ static void put_sums(struct record_writer *writer, const struct row *row,
 		return;
 	}
 	stats->sum += (double)folded;
-	if (strstr(field->path, "percent"))
-		put_null(writer, field, "total", ".total", "a sum of percentages says nothing");
+	if (no_sum(field->path))
+		put_null(writer, field, "total", ".total", no_sum(field->path));
 	else if (stats->is_int && !__builtin_add_overflow(stats->sum_int, folded, &stats->sum_int))
 		json__kv_i64(&writer->json, "total", stats->sum_int);
 	else
@@ -305,7 +324,16 @@ static const struct getter getters[] = {
 	GET("counts.total", get_total_cnt, 0, NULL),
 	GET("counts.unfinished", get_state_cnt, STATE_UNFINISHED, NULL),
 	GET("counts.waiting", get_state_cnt, STATE_WAITING, NULL),
+	IO_LIST("hot_metrics.io_hotspots", write_io_hotspots),
+	IO_LIST("hot_metrics.network_hotspots", write_network_hotspots),
+	IO_LIST("io_metrics.by_kind", write_by_kind),
+	DIST_GETTERS("io_metrics.disk_latency", DISK),
+	DIST_GETTERS("io_metrics.latency", STORAGE),
+	IO_LIST("io_metrics.latency_histogram", write_histogram),
 	GET("name", get_name, 0, "its name was not seen"),
+	DIST_GETTERS("network_metrics.accept_latency", ACCEPT),
+	DIST_GETTERS("network_metrics.connect_latency", CONNECT),
+	NETWORK_DIST_GETTERS,
 	GET("runs.count", get_runs, HIST_COUNT, THREAD_HAS_NO_POLLS),
 	GET("runs.max_ns", get_runs, HIST_MAX, THREAD_HAS_NO_POLLS),
 	GET("runs.p50_ns", get_runs, 50, THREAD_HAS_NO_POLLS),

@@ -167,14 +167,7 @@ static void get_finding_task(struct value *value, const struct row *row,
 static void get_finding_class(struct value *value, const struct row *row,
 			      const struct getter *getter)
 {
-	uint32_t idx = finding_of(row)->class_idx;
-
-	if (idx >= row->model->class_cnt) {
-		value__null(value, getter->why);
-		return;
-	}
-	value->kind = VALUE_STR;
-	value->text = schema_class_id(value->str, row->model->classes[idx].id);
+	value__class_id(value, row->model, finding_of(row)->class_idx, getter->why);
 }
 
 static void write_evidence(struct record_writer *writer, const struct row *row,

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * NDJSON: one object per line, meta first, then class, task, edge, slice (on demand), finding and
- * counter. The exporter of `-o out.ndjson` and `export -t ndjson`.
+ * NDJSON: one object per line, meta first, then class, task, edge, file, connection, series, slice
+ * (on demand), finding and counter. The exporter of `-o out.ndjson` and `export -t ndjson`.
  */
-#include "export/record.h"
+#include "export/io.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 const struct record_kind *const record_kinds[] = {
-	&record_meta,  &record_class,   &record_task,    &record_edge,
-	&record_slice, &record_finding, &record_counter,
+	&record_meta,       &record_class,  &record_task,  &record_edge,    &record_file,
+	&record_connection, &record_series, &record_slice, &record_finding, &record_counter,
 };
 const size_t record_kind_cnt = sizeof(record_kinds) / sizeof(record_kinds[0]);
 
@@ -43,7 +43,10 @@ static int write_tasks(const struct model *model, const struct analysis *analysi
 		struct row row;
 
 		row__of_task(&row, model, analysis, i);
-		err = record_writer__write(&writer, &row, out);
+		err = row__load_io(&row);
+		if (!err)
+			err = record_writer__write(&writer, &row, out);
+		row__free_io(&row);
 	}
 	record_writer__free(&writer);
 	return err;
@@ -94,7 +97,10 @@ static int write_classes(const struct model *model, const struct analysis *analy
 
 		row__of_class(&row, model, analysis, i, members.tasks + members.begin[i],
 			      members.begin[i + 1] - members.begin[i]);
-		err = record_writer__write(&writer, &row, out);
+		err = row__load_io(&row);
+		if (!err)
+			err = record_writer__write(&writer, &row, out);
+		row__free_io(&row);
 		row__free(&row);
 	}
 	record_writer__free(&writer);
@@ -114,6 +120,12 @@ int export_ndjson(const struct model *model, const struct analysis *analysis,
 		err = write_tasks(model, analysis, out);
 	if (!err)
 		err = write_plain(&record_edge, model, analysis, model->edge_cnt, out);
+	if (!err)
+		err = write_files(model, analysis, out);
+	if (!err)
+		err = write_connections(model, analysis, out);
+	if (!err)
+		err = write_series(model, analysis, out);
 	if (!err && options->slices)
 		err = write_plain(&record_slice, model, analysis, model->slice_cnt, out);
 	if (!err)

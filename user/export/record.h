@@ -17,8 +17,17 @@ struct row {
 	size_t idx; /* into the model's table of this kind */
 	bool is_thread; /* tasks and classes: the audience of their fields */
 	struct hist runs, wake; /* tasks: views; classes: merged */
+	bool is_class;
 	const uint32_t *members; /* classes: their tasks */
 	size_t member_cnt;
+	struct hist *dists; /* tasks and classes: made by row__load_io(), or NULL */
+	/* files and connections: what one owner did with object `idx` */
+	uint64_t owner; /* the task, or 0 */
+	uint32_t owner_class; /* of folded tasks, or NO_IDX */
+	const struct use *uses;
+	size_t use_cnt;
+	const struct link *link; /* or NULL */
+	size_t sample_cnt; /* series: from `idx` on */
 };
 
 struct record_writer;
@@ -43,8 +52,8 @@ struct record_kind {
 	const struct getter *other; /* for fields without a row, or NULL */
 };
 
-extern const struct record_kind record_meta, record_class, record_task, record_edge, record_slice,
-	record_finding, record_counter;
+extern const struct record_kind record_meta, record_class, record_task, record_edge, record_file,
+	record_connection, record_series, record_slice, record_finding, record_counter;
 /* Every record but meta, in output order. */
 extern const struct record_kind *const record_kinds[];
 extern const size_t record_kind_cnt;
@@ -97,14 +106,19 @@ void value__uint(struct value *value, uint64_t val);
 void value__num(struct value *value, double val);
 void value__bool(struct value *value, bool val);
 void value__str(struct value *value, const char *text);
+/* Saturating: numbers of a hostile snapshot may be beyond any integer. */
+int64_t to_int(double val);
 /* An id as a string; 0 is null for the reason. */
 void value__task_id(struct value *value, uint64_t task, const char *why);
+void value__class_id(struct value *value, const struct model *model, uint32_t class_idx,
+		     const char *why);
 /* Null when there are fewer than 5. */
 void value__percentile(struct value *value, const struct hist *hist, double share);
 const char *too_few(uint64_t cnt);
 
 /* Shared by tasks and classes: the members of runs and wake_latency; arg: percent, or these. */
 enum hist_stat { HIST_COUNT = -1, HIST_TOTAL = -2, HIST_MAX = -3 };
+void value__hist(struct value *value, const struct hist *hist, int stat);
 void get_runs(struct value *value, const struct row *row, const struct getter *getter);
 void get_wake(struct value *value, const struct row *row, const struct getter *getter);
 /* One counter of a task or the sum of two: arg = COUNTERS(a, b). */

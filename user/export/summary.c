@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The summary for a terminal: the verdict and findings, how good the data is, and the costliest
- * tasks. Printed at the end of a recording, by `report SNAP`, and as `-o out.txt`.
+ * tasks, files and peers. Printed at the end of a recording, by `report SNAP`, and as `-o out.txt`.
  */
 #include "export/summary.h"
 
@@ -180,6 +180,8 @@ int export_summary(const struct model *model, const struct analysis *analysis,
 	write_findings(&summary);
 	write_quality(&summary);
 	err = summary__tasks(&summary);
+	if (!err)
+		err = summary__io(&summary);
 	if (!err)
 		err = summary.buf.err;
 	errno = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the two halves of the summary share. Private to export/. */
+/* What the parts of the summary share. Private to export/. */
 #ifndef EXPORT_SUMMARY_H
 #define EXPORT_SUMMARY_H
 
@@ -17,5 +17,9 @@ struct summary {
 void summary__colour(struct summary *summary, const char *colour);
 /* The table of the costliest tasks; 0 or -ENOMEM. */
 int summary__tasks(struct summary *summary);
+/* Files and peers, if there were any; 0 or -ENOMEM. */
+int summary__io(struct summary *summary);
+/* A short time for a narrow column: "12.3ms". */
+void summary__ns(struct buf *buf, int64_t ns);
 
 #endif

@@ -40,8 +40,7 @@ struct line {
 	size_t name_cols, bar_cols;
 };
 
-/* A short time for a narrow column: "12.3ms". */
-static void short_ns(struct buf *buf, int64_t ns)
+void summary__ns(struct buf *buf, int64_t ns)
 {
 	struct buf text = {};
 	const char *blank;
@@ -97,7 +96,7 @@ static void cell_usage(struct buf *buf, const struct line *line)
 static void cell_on_cpu(struct buf *buf, const struct line *line)
 {
 	if (measured(line, CAP_CPU))
-		short_ns(buf, line->task->c[COUNTER_ON_CPU]);
+		summary__ns(buf, line->task->c[COUNTER_ON_CPU]);
 	else
 		buf__puts(buf, "n/a");
 }
@@ -105,7 +104,7 @@ static void cell_on_cpu(struct buf *buf, const struct line *line)
 static void cell_queue(struct buf *buf, const struct line *line)
 {
 	if (measured(line, CAP_WAITS))
-		short_ns(buf, line->task->c[COUNTER_RUNQUEUE]);
+		summary__ns(buf, line->task->c[COUNTER_RUNQUEUE]);
 	else
 		buf__puts(buf, "n/a");
 }
@@ -123,7 +122,7 @@ static void cell_blocked(struct buf *buf, const struct line *line)
 		if (line->task->c[parts[i].counter] > line->task->c[parts[top].counter])
 			top = i;
 	}
-	short_ns(buf, line->task->c[parts[top].counter]);
+	summary__ns(buf, line->task->c[parts[top].counter]);
 	if (line->task->c[parts[top].counter] > 0)
 		buf__printf(buf, " %s", parts[top].name);
 }
@@ -140,7 +139,7 @@ static void cell_wake(struct buf *buf, const struct line *line)
 	else if (value.kind == VALUE_NULL)
 		buf__puts(buf, "-");
 	else
-		short_ns(buf, (int64_t)value.u);
+		summary__ns(buf, (int64_t)value.u);
 }
 
 /* How many columns of the bar each part gets: by largest remainder, so that they add up. */

@@ -147,6 +147,30 @@ void term__cell(struct buf *buf, const char *text, size_t cols, bool right, bool
 	buf__free(&clean);
 }
 
+void term__tail_cell(struct buf *buf, const char *text, size_t cols, bool ascii)
+{
+	struct buf clean = {};
+	const char *at;
+	size_t left;
+
+	term__text(&clean, text, ascii);
+	at = buf__str(&clean);
+	left = term__cols(at);
+	if (left > cols && cols > 1) {
+		while (*at && left > cols - 1) {
+			uint32_t cp;
+
+			at += decode(at, &cp);
+			left -= char_cols(cp);
+		}
+		buf__puts(buf, ascii ? "~" : "\u2026");
+		left++;
+	}
+	buf__puts(buf, at);
+	pad(buf, cols > left ? cols - left : 0);
+	buf__free(&clean);
+}
+
 /* Whether a line may end at this blank: "1.00 s" stays together. */
 static bool breaks_at(const char *text, size_t at)
 {

@@ -18,6 +18,8 @@ void term__text(struct buf *buf, const char *text, bool ascii);
 size_t term__cols(const char *text);
 /* The text in exactly `cols` columns: cut with an ellipsis, or padded left or right. */
 void term__cell(struct buf *buf, const char *text, size_t cols, bool right, bool ascii);
+/* The same, but what does not fit is cut at the left: of a path the end tells more. */
+void term__tail_cell(struct buf *buf, const char *text, size_t cols, bool ascii);
 /* The text in lines of at most `cols` columns; lines after the first begin with `indent` blanks,
  * and the first one has `used` columns taken already. Ends with a newline. */
 void term__wrap(struct buf *buf, const char *text, size_t cols, size_t indent, size_t used,

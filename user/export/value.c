@@ -4,7 +4,7 @@
  * task, its capability was not measured, or the getter found nothing. Used by the NDJSON writer
  * and by the page (value__of_task).
  */
-#include "export/record.h"
+#include "export/io.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -71,6 +71,17 @@ void value__task_id(struct value *value, uint64_t task, const char *why)
 	value->text = schema_task_id(value->str, task);
 }
 
+void value__class_id(struct value *value, const struct model *model, uint32_t class_idx,
+		     const char *why)
+{
+	if (class_idx >= model->class_cnt) {
+		value__null(value, why);
+		return;
+	}
+	value->kind = VALUE_STR;
+	value->text = schema_class_id(value->str, model->classes[class_idx].id);
+}
+
 const char *too_few(uint64_t cnt)
 {
 	static const char *const texts[MIN_SAMPLES] = {
@@ -92,7 +103,7 @@ void value__percentile(struct value *value, const struct hist *hist, double shar
 		value__uint(value, hist__percentile(hist, share));
 }
 
-static void hist_value(struct value *value, const struct hist *hist, int stat)
+void value__hist(struct value *value, const struct hist *hist, int stat)
 {
 	if (stat == HIST_COUNT)
 		value__uint(value, hist->cnt);
@@ -108,7 +119,7 @@ static void hist_value(struct value *value, const struct hist *hist, int stat)
 
 void get_runs(struct value *value, const struct row *row, const struct getter *getter)
 {
-	hist_value(value, &row->runs, getter->arg);
+	value__hist(value, &row->runs, getter->arg);
 }
 
 void get_wake(struct value *value, const struct row *row, const struct getter *getter)
@@ -119,7 +130,7 @@ void get_wake(struct value *value, const struct row *row, const struct getter *g
 	else if (!row->wake.cnt && row->wake.total && getter->arg != HIST_TOTAL)
 		value__null(value, "the recording was not finished");
 	else
-		hist_value(value, &row->wake, getter->arg);
+		value__hist(value, &row->wake, getter->arg);
 }
 
 int64_t counter_sum(const int64_t c[COUNTER_CNT], int arg)
@@ -204,14 +215,7 @@ static void get_text(struct value *value, const struct row *row, const struct ge
 
 static void get_class_id(struct value *value, const struct row *row, const struct getter *getter)
 {
-	uint32_t idx = task_of(row)->class_idx;
-
-	if (idx >= row->model->class_cnt) {
-		value__null(value, getter->why);
-		return;
-	}
-	value->kind = VALUE_STR;
-	value->text = schema_class_id(value->str, row->model->classes[idx].id);
+	value__class_id(value, row->model, task_of(row)->class_idx, getter->why);
 }
 
 enum task_time { TIME_START, TIME_END };
@@ -243,8 +247,7 @@ static void get_seen(struct value *value, const struct row *row, const struct ge
 	value__bool(value, task_of(row)->flags & TASK_SEEN_FROM_START);
 }
 
-/* Numbers of a hostile snapshot may be beyond any integer. */
-static int64_t to_int(double val)
+int64_t to_int(double val)
 {
 	if (val >= 0x1p63)
 		return INT64_MAX;
@@ -326,7 +329,10 @@ static void get_bottleneck(struct value *value, const struct row *row, const str
 		value__null(value, getter->why);
 }
 
-#define SPLIT_WHY "the user/kernel split is known for threads only"
+#define SPLIT_WHY  "the user/kernel split is known for threads only"
+#define NOT_WITHIN "it did not live within the recording"
+#define NO_STORAGE "no timed operation on a regular file, directory or block device"
+#define NO_PACKETS "its sockets are unix streams, which have no packets"
 #define GET(path, fn, arg, why)                                                                    \
 	{                                                                                          \
 		path, fn, arg, why, NULL                                                           \
@@ -350,11 +356,58 @@ static const struct getter getters[] = {
 	GET("cpu_metrics.instructions", get_counter, COUNTER_HW_INSTRUCTIONS, NULL),
 	GET("cpu_metrics.time_kernel_ms", get_cpu_split, COUNTER_TICKS_KERNEL, SPLIT_WHY),
 	GET("cpu_metrics.time_user_ms", get_cpu_split, COUNTER_TICKS_USER, SPLIT_WHY),
-	GET("cpu_metrics.usage_percent", get_usage, 0, "it did not live within the recording"),
+	GET("cpu_metrics.usage_percent", get_usage, 0, NOT_WITHIN),
 	GET("duration_ms", get_duration, 0, "its beginning was not seen"),
 	GET("end_time", get_time, TIME_END, "it lived on when the recording ended"),
+	IO_LIST("hot_metrics.io_hotspots", write_io_hotspots),
+	IO_LIST("hot_metrics.network_hotspots", write_network_hotspots),
+	GET("io_metrics.again", get_io_sum, IO_SUM_AGAIN, NULL),
+	GET("io_metrics.average_latency_ms", get_io_latency, LATENCY_STORAGE_MEAN, NO_STORAGE),
+	GET("io_metrics.bandwidth_mbps", get_io_rate, RATE_IO_MBYTES, NOT_WITHIN),
+	IO_LIST("io_metrics.by_kind", write_by_kind),
+	GET("io_metrics.bytes_read", get_counter, COUNTER_IO_READ_BYTES, NULL),
+	GET("io_metrics.bytes_written", get_counter, COUNTER_IO_WRITE_BYTES, NULL),
+	GET("io_metrics.disk_bytes_read", get_counter, COUNTER_DISK_READ_BYTES, NULL),
+	GET("io_metrics.disk_bytes_written", get_counter, COUNTER_DISK_WRITE_BYTES, NULL),
+	DIST_GETTERS("io_metrics.disk_latency", DISK),
+	GET("io_metrics.errors", get_counter, COUNTER_IO_ERRORS, NULL),
+	GET("io_metrics.io_wait_percent", get_io_rate, RATE_WAIT, NOT_WITHIN),
+	DIST_GETTERS("io_metrics.latency", STORAGE),
+	IO_LIST("io_metrics.latency_histogram", write_histogram),
+	GET("io_metrics.operations_read", get_counter, COUNTER_IO_READS, NULL),
+	GET("io_metrics.operations_written", get_counter, COUNTER_IO_WRITES, NULL),
+	GET("io_metrics.p99_latency_ms", get_io_latency, LATENCY_STORAGE_P99, NO_STORAGE),
+	GET("io_metrics.queue_depth", get_io_rate, RATE_QUEUE, NOT_WITHIN),
+	GET("io_metrics.syncs", get_io_sum, IO_SUM_SYNCS, NULL),
+	GET("memory_metrics.mapped_bytes", get_counter, COUNTER_MAPPED_BYTES, NULL),
 	GET("memory_metrics.page_faults", get_counter, COUNTERS(FAULT_MINOR, FAULT_MAJOR), NULL),
+	GET("memory_metrics.page_faults_major", get_counter, COUNTER_FAULT_MAJOR, NULL),
+	GET("memory_metrics.rss_growth_bytes", get_counter, COUNTER_RSS_GROWN, NULL),
+	GET("memory_metrics.unmapped_bytes", get_counter, COUNTER_UNMAPPED_BYTES, NULL),
 	GET("native_id", get_native, 0, "the runtime's own id was not seen"),
+	DIST_GETTERS("network_metrics.accept_latency", ACCEPT),
+	GET("network_metrics.again", get_io_sum, IO_SUM_NET_AGAIN, NULL),
+	GET("network_metrics.bytes_received", get_counter, COUNTER_NET_RECEIVED_BYTES, NULL),
+	GET("network_metrics.bytes_sent", get_counter, COUNTER_NET_SENT_BYTES, NULL),
+	DIST_GETTERS("network_metrics.connect_latency", CONNECT),
+	GET("network_metrics.connections_active", get_link_sum, LINK_ACTIVE, NULL),
+	GET("network_metrics.connections_closed", get_link_sum, LINK_CLOSED, NULL),
+	GET("network_metrics.connections_failed", get_link_sum, LINK_FAILED, NULL),
+	GET("network_metrics.connections_met", get_link_sum, LINK_MET, NULL),
+	GET("network_metrics.connections_opened", get_link_sum, LINK_OPENED, NULL),
+	GET("network_metrics.error_count", get_counter, COUNTER_NET_ERRORS, NULL),
+	GET("network_metrics.latency_avg_ms", get_io_latency, LATENCY_SOCKET_MEAN,
+	    "it neither sent nor received, or was not seen to begin to"),
+	GET("network_metrics.operations_received", get_counter, COUNTER_NET_RECEIVES, NULL),
+	GET("network_metrics.operations_sent", get_counter, COUNTER_NET_SENDS, NULL),
+	GET("network_metrics.packets_received", get_packets, COUNTER_NET_PACKETS_RECEIVED,
+	    NO_PACKETS),
+	GET("network_metrics.packets_sent", get_packets, COUNTER_NET_PACKETS_SENT, NO_PACKETS),
+	NETWORK_DIST_GETTERS,
+	GET("network_metrics.retransmissions", get_counter, COUNTER_NET_RETRANSMITS, NULL),
+	GET("network_metrics.rtt_avg_ms", get_rtt, 0,
+	    "no TCP connection of it that told its round trip time"),
+	GET("network_metrics.throughput_mbps", get_io_rate, RATE_NET_MBITS, NOT_WITHIN),
 	GET("parent_task_id", get_parent, 0, "created before the recording, or by no known task"),
 	GET("pid", get_u32, U32_PID, "not seen"),
 	GET("runs.count", get_runs, HIST_COUNT, THREAD_HAS_NO_POLLS),

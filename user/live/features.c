@@ -38,20 +38,34 @@ static bool has_helper(enum bpf_prog_type type, enum bpf_func_id helper)
 	return libbpf_probe_bpf_helper(type, helper, NULL) == 1;
 }
 
-/* sched_switch got prev_state as an argument in 5.18; its BTF prototype tells. */
-static bool probe_switch_state(const struct btf *btf)
+/* How many arguments a tracepoint has, the hidden first one included; 0: there is no such one. */
+static unsigned int tracepoint_args(const struct btf *btf, const char *name)
 {
 	const struct btf_type *type;
-	int id = btf__find_by_name_kind(btf, "btf_trace_sched_switch", BTF_KIND_TYPEDEF);
+	char proto[64];
+	int id;
 
+	snprintf(proto, sizeof(proto), "btf_trace_%s", name);
+	id = btf__find_by_name_kind(btf, proto, BTF_KIND_TYPEDEF);
 	if (id < 0)
-		return false;
+		return 0;
 	type = btf__type_by_id(btf, btf__type_by_id(btf, id)->type);
 	if (!type || !btf_is_ptr(type))
-		return false;
+		return 0;
 	type = btf__type_by_id(btf, type->type);
-	/* data, preempt, prev, next, prev_state */
-	return type && btf_is_func_proto(type) && btf_vlen(type) >= 5;
+	return type && btf_is_func_proto(type) ? btf_vlen(type) : 0;
+}
+
+static bool has_member(const struct btf *btf, const char *name, const char *member)
+{
+	int id = btf__find_by_name_kind(btf, name, BTF_KIND_STRUCT);
+	const struct btf_type *type = id < 0 ? NULL : btf__type_by_id(btf, id);
+
+	for (unsigned int i = 0; type && i < btf_vlen(type); i++) {
+		if (!strcmp(btf__name_by_offset(btf, btf_members(type)[i].name_off), member))
+			return true;
+	}
+	return false;
 }
 
 /* A program that only returns, of any type; btf_id is what it attaches to, or 0. */
@@ -83,11 +97,13 @@ static bool probe_fentry(const struct btf *btf)
 	return link >= 0;
 }
 
-static bool probe_tp_btf(const struct btf *btf)
+static bool probe_tp_btf(const struct btf *btf, const char *typedef_name)
 {
-	int fd = load_return(BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP,
-			     btf__find_by_name_kind(btf, "btf_trace_sched_switch",
-						    BTF_KIND_TYPEDEF));
+	int id = btf__find_by_name_kind(btf, typedef_name, BTF_KIND_TYPEDEF), fd;
+
+	if (id < 0)
+		return false;
+	fd = load_return(BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, id);
 
 	if (fd < 0)
 		return false;
@@ -161,6 +177,18 @@ const char *tracefs_path(void)
 	return NULL;
 }
 
+/* A classic tracepoint, which is attached to by the number that tracefs tells. */
+static bool has_event(const char *name)
+{
+	const char *tracefs = tracefs_path();
+	char file[128];
+
+	if (!tracefs)
+		return false;
+	snprintf(file, sizeof(file), "%s/events/%s/id", tracefs, name);
+	return readable(file);
+}
+
 static void probe_root(struct features *features)
 {
 	int fd = load_return(BPF_PROG_TYPE_RAW_TRACEPOINT, 0, 0);
@@ -195,12 +223,24 @@ void features__probe(struct features *features)
 	features->perf_uprobe = readable("/sys/bus/event_source/devices/uprobe/type");
 	features->tracefs = tracefs_path() != NULL;
 	features->uprobe_multi = uprobe__multi_works();
+	features->classic_syscalls = has_event("raw_syscalls/sys_enter");
+	features->rss_stat = has_event("kmem/rss_stat");
 	btf = btf__load_vmlinux_btf();
 	if (libbpf_get_error(btf))
 		return;
-	features->switch_state = probe_switch_state(btf);
+	/* data, preempt, prev, next, and since 5.18 prev_state */
+	features->switch_state = tracepoint_args(btf, "sched_switch") >= 5;
 	features->fentry = probe_fentry(btf);
-	features->tp_btf = probe_tp_btf(btf);
+	features->tp_btf = probe_tp_btf(btf, "btf_trace_sched_switch");
+	features->tp_btf_syscalls =
+		probe_tp_btf(btf, "btf_trace_sys_enter") && probe_tp_btf(btf, "btf_trace_sys_exit");
+	features->block_requests = tracepoint_args(btf, "block_rq_issue") > 0;
+	features->request_queue = tracepoint_args(btf, "block_rq_issue") > 2;
+	features->io_accounting = has_member(btf, "task_io_accounting", "read_bytes");
+	/* percpu counters came with it (commit f1a7941243c1) */
+	features->rss_exact = tracepoint_args(btf, "rss_stat") == 3;
+	features->data_ready = tracepoint_args(btf, "sk_data_ready") > 0;
+	features->connect_states = tracepoint_args(btf, "inet_sock_set_state") > 0;
 	/* sleepable iterators and bpf_copy_from_user_task() came together */
 	features->seed_sleepable =
 		btf__find_by_name_kind(btf, "bpf_copy_from_user_task", BTF_KIND_FUNC) > 0;
@@ -243,6 +283,47 @@ const char *uprobe_rung_name(enum uprobe_rung rung)
 	};
 
 	return rung < UPROBE_RUNG_CNT ? names[rung] : "?";
+}
+
+/* Which system calls' and kernel functions' rungs this kernel has, best first. */
+enum wire_io_source features__io_source(const struct features *f, enum wire_io_source wanted)
+{
+	const bool has[IO_SOURCE_CNT] = {
+		[IO_SOURCE_SYSCALL] = f->tp_btf_syscalls,
+		[IO_SOURCE_SYSCALL_CLASSIC] = f->classic_syscalls,
+		[IO_SOURCE_OFF] = true,
+	};
+	/* "syscall" and "kprobe" mean the better way of their kind */
+	static const enum wire_io_source next[IO_SOURCE_CNT] = {
+		[IO_SOURCE_AUTO] = IO_SOURCE_SYSCALL,
+		[IO_SOURCE_SYSCALL] = IO_SOURCE_SYSCALL_CLASSIC,
+		[IO_SOURCE_SYSCALL_CLASSIC] = IO_SOURCE_OFF,
+		[IO_SOURCE_FENTRY] = IO_SOURCE_OFF,
+		[IO_SOURCE_KPROBE] = IO_SOURCE_KPROBE_TRACEFS,
+		[IO_SOURCE_KPROBE_TRACEFS] = IO_SOURCE_OFF,
+	};
+
+	while (!has[wanted])
+		wanted = next[wanted];
+	return wanted;
+}
+
+static const struct {
+	const char *name, *text;
+} io_sources[] = {
+#define X(id, name, text) {name, text},
+	WIRE_IO_SOURCES(X)
+#undef X
+};
+
+const char *io_source_name(enum wire_io_source source)
+{
+	return source < IO_SOURCE_CNT ? io_sources[source].name : "?";
+}
+
+const char *io_source_text(enum wire_io_source source)
+{
+	return source < IO_SOURCE_CNT ? io_sources[source].text : "?";
 }
 
 /* A choice between a first and a second rung. */
@@ -290,6 +371,20 @@ size_t features__rows(const struct features *f, struct check_row *rows, size_t r
 		row("instructions", !f->hw_err[1], "hardware counter", NULL, HW_REMEDY),
 		row("cache misses", !f->hw_err[2], "hardware counter", NULL, HW_REMEDY),
 		row("branch misses", !f->hw_err[3], "hardware counter", NULL, HW_REMEDY),
+		row("IO and network by system calls", f->tp_btf_syscalls, "tp_btf",
+		    f->classic_syscalls ? "classic tracepoints" : NULL,
+		    "a kernel with BTF and raw_syscalls tracepoints"),
+		row("beginning and end of TCP connections", f->connect_states,
+		    "inet_sock_set_state", NULL, "kernel 4.16 or later"),
+		row("time of data in receive queues", f->data_ready, "sk_data_ready", NULL,
+		    "kernel 6.3 or later"),
+		row("disk requests", f->block_requests, "block_rq_issue, block_rq_complete", NULL,
+		    "a kernel with CONFIG_BLOCK"),
+		row("growth of resident memory", f->rss_stat && f->rss_exact, "rss_stat",
+		    f->rss_stat ? "rss_stat, in batches of 64 pages" : NULL,
+		    "kernel 6.2 or later, and tracefs"),
+		row("bytes read from and for storage", f->io_accounting, "task IO accounting", NULL,
+		    "a kernel with CONFIG_TASK_IO_ACCOUNTING"),
 		row("kprobes", f->kprobe, "yes", NULL, "a kernel with CONFIG_KPROBES=y"),
 		row("fentry", f->fentry, "yes", NULL,
 		    "a kernel with CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS=y"),

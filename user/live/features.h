@@ -49,6 +49,15 @@ struct features {
 	bool cpu_clock; /* perf software sampling */
 	bool kprobe;
 	bool fentry;
+	bool tp_btf_syscalls; /* sys_enter and sys_exit */
+	bool classic_syscalls;
+	bool block_requests;
+	bool request_queue; /* block_rq_insert and _issue have it as first argument */
+	bool data_ready; /* the tracepoint of arriving data */
+	bool rss_stat;
+	bool rss_exact; /* told with each page; before 6.2 in batches of 64 */
+	bool io_accounting; /* bytes that a thread made storage read or write */
+	bool connect_states; /* inet_sock_set_state */
 	int hw_err[HW_CNT]; /* 0 or the errno of opening it */
 	int root_err;
 };
@@ -58,6 +67,11 @@ void features__probe(struct features *features);
 /* Can anything be recorded here? If not, why, with the remedy, into `why`. */
 bool features__usable(const struct features *features, char *why, size_t why_sz);
 enum uprobe_rung features__uprobe_rung(const struct features *features);
+/* The source that `wanted` means here; OFF when there is none. */
+enum wire_io_source features__io_source(const struct features *features,
+					enum wire_io_source wanted);
+const char *io_source_name(enum wire_io_source source); /* as --io-source takes it */
+const char *io_source_text(enum wire_io_source source);
 const char *uprobe_rung_name(enum uprobe_rung rung);
 const char *hw_name(unsigned int idx);
 

@@ -170,7 +170,9 @@ void live__drop_plan(struct live *live, pid_t pid)
 
 int live__seed(struct live *live)
 {
-	return seed__walk(live, false);
+	int err = seed__walk(live, false);
+
+	return err ? err : sockets__walk(live, false);
 }
 
 int live__arm(struct live *live, uint64_t *armed_ns)
@@ -195,9 +197,12 @@ void live__disarm(struct live *live, uint64_t *stop_ns)
 
 int live__flush(struct live *live)
 {
+	int err;
+
 	/* A grace period of RCU: programs that had seen it armed have ended after it. */
 	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
-	return seed__walk(live, true);
+	err = sockets__walk(live, true);
+	return seed__walk(live, true) ?: err;
 }
 
 void live__free(struct live *live)
@@ -210,6 +215,7 @@ void live__free(struct live *live)
 		uprobes__detach(live->probes[i].uprobes);
 	free(live->probes);
 	perf__close(&live->events);
+	io_hooks__free(live);
 	ring_buffer__free(live->ring);
 	asyncscope__destroy(live->skel);
 	free(live);

@@ -23,6 +23,7 @@ struct live_options {
 	uint32_t ring_sz; /* a power of two */
 	uint32_t thread_hint; /* threads to expect */
 	enum hw_source hw;
+	enum wire_io_source io_source; /* AUTO = the best there is */
 	enum uprobe_rung rung; /* at most this one; UPROBE_MULTI = the best there is */
 };
 
@@ -62,6 +63,10 @@ int live__fd(const struct live *live);
 typedef int (*live_edge_fn)(void *ctx, const struct wire_edge_key *key,
 			    const struct wire_edge *edge);
 int live__edges(struct live *live, live_edge_fn fn, void *ctx);
+/* What tasks did with files and peers since the last time: calls `fn` with struct wire_use records. */
+int live__uses(struct live *live, live_record_fn fn, void *ctx);
+int64_t live__gauge(struct live *live, enum wire_gauge gauge);
+enum wire_io_source live__io_source(const struct live *live);
 uint64_t live__loss(struct live *live, enum wire_loss loss);
 uint64_t live__recursion_misses(struct live *live);
 uint64_t live__kernel_memory(struct live *live);

@@ -20,6 +20,7 @@
 #define THREAD_TABLE_MIN 4096
 #define VERIFIER_STATS   4 /* how much it had to look at */
 #define LIVE_TASKS_SMALL 65536 /* where hash tables are preallocated */
+#define CONNS_SMALL      16384
 
 static void configure(struct live *live)
 {
@@ -34,6 +35,7 @@ static void configure(struct live *live)
 	cfg->has_task_storage = features->task_storage;
 	cfg->has_switch_state = features->switch_state;
 	cfg->has_task_pt_regs = features->task_pt_regs;
+	cfg->has_request_queue = features->request_queue;
 	for (int i = 0; i < HW_CNT; i++)
 		cfg->hw_mask |= live->hw[i] ? 1 << i : 0;
 }
@@ -48,11 +50,13 @@ static void fit_maps(struct live *live)
 		bpf_map__set_autocreate(skel->maps.thread_table, false);
 		/* tables that are filled in any context and whose entries come and go */
 		bpf_map__set_map_flags(skel->maps.live_tasks, BPF_F_NO_PREALLOC);
+		bpf_map__set_map_flags(skel->maps.conns, BPF_F_NO_PREALLOC);
 	} else {
 		bpf_map__set_autocreate(skel->maps.thread_storage, false);
 		bpf_map__set_max_entries(skel->maps.thread_table,
 					 threads > THREAD_TABLE_MIN ? threads : THREAD_TABLE_MIN);
 		bpf_map__set_max_entries(skel->maps.live_tasks, LIVE_TASKS_SMALL);
+		bpf_map__set_max_entries(skel->maps.conns, CONNS_SMALL);
 	}
 }
 
@@ -80,6 +84,7 @@ static void fit_programs(struct live *live)
 	bpf_program__set_autoload(skel->progs.seed_threads, features->seed_sleepable);
 	bpf_program__set_autoload(skel->progs.seed_threads_reduced, !features->seed_sleepable);
 	bpf_program__set_autoload(skel->progs.flush_threads, true);
+	io_hooks__fit(live);
 }
 
 int object__load(struct live *live)

@@ -35,11 +35,25 @@ struct live {
 	struct live_cost window; /* what programs had used when the window was opened: somebody else
 				    may have the kernel count, too */
 	struct live_cost used; /* within windows */
+	/* IO */
+	int uses_idx; /* which of the two tables is in use */
+	struct wire_use_key *use_keys; /* one batch */
+	struct wire_use_val *use_vals;
 };
 
 /* object.c */
 int object__load(struct live *live);
 /* seed.c */
 int seed__walk(struct live *live, bool at_stop);
+/* Runs an iterator program to its end; over the descriptors of one process if the kernel can. */
+struct bpf_program;
+int iter__run(struct bpf_program *prog, pid_t pid);
+
+/* io.c */
+/* Which programs account IO here, before they are loaded. */
+void io_hooks__fit(struct live *live);
+/* Makes the sockets known that are open; at the stop tells how they are. */
+int sockets__walk(struct live *live, bool at_stop);
+void io_hooks__free(struct live *live);
 
 #endif

@@ -12,22 +12,26 @@
 #include "asyncscope.skel.h"
 #include "base/log.h"
 
-int seed__walk(struct live *live, bool at_stop)
+static struct bpf_link *attach(struct bpf_program *prog, pid_t pid)
 {
-	struct asyncscope *skel = live->skel;
-	struct bpf_program *prog = at_stop ? skel->progs.flush_threads
-				   : live->features->seed_sleepable
-					   ? skel->progs.seed_threads
-					   : skel->progs.seed_threads_reduced;
-	struct bpf_link *link = bpf_program__attach_iter(prog, NULL);
+	union bpf_iter_link_info info = {.task.pid = pid};
+	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info, .link_info_len = sizeof(info));
+	struct bpf_link *link = pid ? bpf_program__attach_iter(prog, &opts) : NULL;
+
+	/* before 6.1 an iterator cannot be told which tasks to visit */
+	return link ? link : bpf_program__attach_iter(prog, NULL);
+}
+
+int iter__run(struct bpf_program *prog, pid_t pid)
+{
+	struct bpf_link *link = attach(prog, pid);
 	char buf[64];
 	ssize_t sz;
 	int fd, err = 0;
 
 	if (!link) {
 		err = -errno;
-		log_err("cannot walk the threads: %s", strerror(-err));
-		return err;
+		goto cleanup;
 	}
 	fd = bpf_iter_create(bpf_link__fd(link));
 	if (fd < 0) {
@@ -42,8 +46,20 @@ int seed__walk(struct live *live, bool at_stop)
 		err = -errno;
 	close(fd);
 cleanup:
+	bpf_link__destroy(link);
+	return err;
+}
+
+int seed__walk(struct live *live, bool at_stop)
+{
+	struct asyncscope *skel = live->skel;
+	struct bpf_program *prog = at_stop ? skel->progs.flush_threads
+				   : live->features->seed_sleepable
+					   ? skel->progs.seed_threads
+					   : skel->progs.seed_threads_reduced;
+	int err = iter__run(prog, 0);
+
 	if (err)
 		log_err("cannot walk the threads: %s", strerror(-err));
-	bpf_link__destroy(link);
 	return err;
 }

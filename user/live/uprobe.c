@@ -2,11 +2,7 @@
 /* The uprobe ladder; see uprobe.h. Costs of the rungs: facts/kernel.md. */
 #include "live/uprobe.h"
 
-#include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/perf_event.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +14,7 @@
 
 #include "base/array.h"
 #include "live/caps.h"
+#include "live/tracefs.h"
 
 /* What the kernel takes for BPF_LINK_CREATE of a uprobe.multi link (6.6); not in 6.1's headers. */
 struct multi_link_attr {
@@ -166,56 +163,6 @@ static int attach_multi(struct uprobes *uprobes, struct bpf_program *prog, const
 	return fd < 0 ? fd : add_fd(uprobes, fd);
 }
 
-/* Appends one line to tracefs's uprobe_events. */
-static int write_event(const char *line)
-{
-	const char *tracefs = tracefs_path();
-	char path[96];
-	ssize_t sz;
-	int fd, err = 0;
-
-	if (!tracefs)
-		return -ENOENT;
-	snprintf(path, sizeof(path), "%s/uprobe_events", tracefs);
-	fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	sz = write(fd, line, strlen(line));
-	if (sz < 0)
-		err = -errno;
-	close(fd);
-	return err;
-}
-
-static int event_id(const char *event)
-{
-	char path[192], text[32] = "";
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/events/%s/id", tracefs_path(), event);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (read(fd, text, sizeof(text) - 1) <= 0)
-		text[0] = '\0';
-	close(fd);
-	return atoi(text) > 0 ? atoi(text) : -EINVAL;
-}
-
-static int open_tracepoint(int id, pid_t pid)
-{
-	struct perf_event_attr attr = {
-		.type = PERF_TYPE_TRACEPOINT,
-		.size = sizeof(attr),
-		.config = id,
-		.sample_period = 1,
-		.wakeup_events = 1,
-	};
-	int fd = syscall(SYS_perf_event_open, &attr, pid, -1, -1, PERF_FLAG_FD_CLOEXEC);
-
-	return fd < 0 ? -errno : fd;
-}
-
 /*
  * One event holds all places of a program. A placeholder perf event on the tracer itself keeps the
  * probes registered and carries the BPF program; the event on the target arms them, in
@@ -244,14 +191,14 @@ static int attach_tracefs(struct uprobes *uprobes, struct bpf_program *prog,
 			continue;
 		snprintf(line, sizeof(line), "p:%s %s:0x%llx\n", event, first->file->open_path,
 			 (unsigned long long)plan->probes[i].file_off);
-		err = write_event(line);
+		err = tracefs__write(TRACEFS_UPROBES, line);
 		if (err)
 			return err;
 	}
-	id = event_id(event);
+	id = tracefs__event_id(event);
 	if (id < 0)
 		return id;
-	fd = open_tracepoint(id, getpid());
+	fd = tracefs__open(id, getpid());
 	if (fd < 0)
 		return fd;
 	link = bpf_program__attach_perf_event(prog, fd);
@@ -263,7 +210,7 @@ static int attach_tracefs(struct uprobes *uprobes, struct bpf_program *prog,
 	err = add_link(uprobes, link);
 	if (err)
 		return err;
-	fd = open_tracepoint(id, plan->pid);
+	fd = tracefs__open(id, plan->pid);
 	return fd < 0 ? fd : add_fd(uprobes, fd);
 }
 
@@ -326,14 +273,6 @@ fail:
 	return NULL;
 }
 
-static void remove_event(const char *event)
-{
-	char line[128];
-
-	snprintf(line, sizeof(line), "-:%s\n", event);
-	write_event(line);
-}
-
 void uprobes__detach(struct uprobes *uprobes)
 {
 	if (!uprobes)
@@ -343,59 +282,11 @@ void uprobes__detach(struct uprobes *uprobes)
 	for (size_t i = 0; i < uprobes->link_cnt; i++)
 		bpf_link__destroy(uprobes->links[i]);
 	for (size_t i = 0; i < uprobes->event_cnt; i++) {
-		remove_event(uprobes->events[i]);
+		tracefs__remove(TRACEFS_UPROBES, uprobes->events[i]);
 		free(uprobes->events[i]);
 	}
 	free(uprobes->fds);
 	free(uprobes->links);
 	free(uprobes->events);
 	free(uprobes);
-}
-
-/* "p:asyncscope_PID/NAME ..." of a tracer that is no more? */
-static bool is_stale(const char *line, char *event, size_t event_sz)
-{
-	static const char prefix[] = "asyncscope_";
-	const char *name = strchr(line, ':');
-	int pid;
-
-	if (!name || strncmp(name + 1, prefix, sizeof(prefix) - 1))
-		return false;
-	name++;
-	pid = atoi(name + sizeof(prefix) - 1);
-	if (pid <= 0 || !kill(pid, 0) || errno != ESRCH)
-		return false;
-	snprintf(event, event_sz, "%.*s", (int)strcspn(name, " \t\n"), name);
-	return true;
-}
-
-int uprobe__remove_stale(void)
-{
-	char path[96], line[512], event[128], last[128] = "";
-	const char *tracefs = tracefs_path();
-	char *stale[64];
-	int cnt = 0;
-	FILE *file;
-
-	if (!tracefs)
-		return 0;
-	snprintf(path, sizeof(path), "%s/uprobe_events", tracefs);
-	file = fopen(path, "re");
-	if (!file)
-		return 0;
-	/* an event stands there once per place; it is removed whole */
-	while (cnt < 64 && fgets(line, sizeof(line), file)) {
-		if (!is_stale(line, event, sizeof(event)) || !strcmp(event, last))
-			continue;
-		snprintf(last, sizeof(last), "%s", event);
-		stale[cnt] = strdup(event);
-		if (stale[cnt])
-			cnt++;
-	}
-	fclose(file);
-	for (int i = 0; i < cnt; i++) {
-		remove_event(stale[i]);
-		free(stale[i]);
-	}
-	return cnt;
 }

@@ -24,7 +24,4 @@ struct uprobes *uprobes__attach(struct bpf_object *object, enum uprobe_rung rung
 				const struct plan *plan, char *why, size_t why_sz);
 void uprobes__detach(struct uprobes *uprobes);
 
-/* Removes tracefs events of tracers that died; returns how many probes. */
-int uprobe__remove_stale(void);
-
 #endif

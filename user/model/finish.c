@@ -210,7 +210,9 @@ int feed__finish(struct model *model, int64_t end_ns)
 	if (!feed)
 		return -EINVAL;
 	frames__finish(model);
-	err = changes__apply(model, UINT64_MAX);
+	err = links__end(model, feed->options.start_mono_ns + (uint64_t)end_ns);
+	if (!err)
+		err = changes__apply(model, UINT64_MAX);
 	if (err)
 		return err;
 	if (feed->io.has_conns) {

@@ -214,7 +214,7 @@ int io__use(struct model *model, const struct event *event)
 	struct use *use;
 	uint32_t object;
 	size_t cap;
-	int err = owner_of(model, key->task, key->tgid, &owner);
+	int err = owner_of(model, key->task, event->tgid, &owner);
 
 	if (err)
 		return err;

@@ -47,6 +47,7 @@ struct ref {
 	uint32_t object;
 	uint8_t rank; /* how much the name says: enum name_rank */
 	bool is_begun, is_closed; /* it counts as active from here to there */
+	bool is_met, is_last; /* its first and its last look were counted */
 	bool is_told; /* its TCP numbers are in the link */
 };
 
@@ -88,6 +89,7 @@ struct io_state {
 	size_t change_first, change_cnt, change_cap;
 	int64_t active, active_max; /* over all links */
 	bool has_conns;
+	bool has_last; /* there was a last look at what is open */
 
 	struct map64 folded_to; /* only while tasks are folded: id -> class */
 	struct series_state series[SERIES_CNT];
@@ -133,6 +135,7 @@ int owner_of(struct model *model, uint64_t task, uint32_t tgid, struct owner *ow
 int io__conn(struct model *model, const struct event *event);
 /* Counts the changes until a time. */
 int changes__apply(struct model *model, uint64_t until_ns);
+int links__end(struct model *model, uint64_t ns);
 int change_add(struct model *model, const struct owner *owner, uint32_t object, uint64_t ns,
 	       int by);
 

@@ -129,20 +129,36 @@ static struct tcp_numbers numbers_of(const struct event *event)
 	};
 }
 
+/* The counters of a connection's owner, for what no slice was charged with; NULL: it is nobody's. */
+static int64_t *counters_of(struct model *model, const struct owner *owner)
+{
+	struct task *task = owner->task ? model__task(model, owner->task) : NULL;
+
+	if (task)
+		return task->c;
+	return owner->class_idx != NO_IDX ? model->classes[owner->class_idx].folded_c : NULL;
+}
+
 /* Segments that came or went while no slice was looking: acknowledgements of the kernel, say. */
 static void charge_rest(struct model *model, const struct owner *owner,
 			const struct tcp_numbers *tcp)
 {
-	struct task *task = owner->task ? model__task(model, owner->task) : NULL;
-	int64_t *c = task ? task->c : NULL;
+	int64_t *c = counters_of(model, owner);
 
-	if (!task && owner->class_idx != NO_IDX)
-		c = model->classes[owner->class_idx].folded_c;
 	if (!c)
 		return;
 	c[COUNTER_NET_PACKETS_SENT] = add_ns(c[COUNTER_NET_PACKETS_SENT], tcp->rest_out);
 	c[COUNTER_NET_PACKETS_RECEIVED] = add_ns(c[COUNTER_NET_PACKETS_RECEIVED], tcp->rest_in);
 	c[COUNTER_NET_RETRANSMITS] = add_ns(c[COUNTER_NET_RETRANSMITS], tcp->rest_retransmits);
+}
+
+/* A connection that could not be made, whether its call waited for that or not. */
+static void charge_failed(struct model *model, const struct owner *owner)
+{
+	int64_t *c = counters_of(model, owner);
+
+	if (c)
+		c[COUNTER_NET_ERRORS] = add_ns(c[COUNTER_NET_ERRORS], 1);
 }
 
 static void add_tcp(struct link *link, const struct tcp_numbers *tcp)
@@ -207,6 +223,8 @@ static int take_unknown(struct model *model, const struct event *event)
 	link->met += conn->event == CONN_SEEN;
 	link->opened += conn->event == CONN_OPENED;
 	link->failed += conn->event == CONN_FAILED;
+	if (conn->event == CONN_FAILED)
+		charge_failed(model, &owner);
 	link->closed += conn->event == CONN_CLOSED;
 	if (conn->flags & CONN_HAS_TCP &&
 	    (conn->event == CONN_CLOSED || conn->event == CONN_LAST)) {
@@ -220,7 +238,9 @@ static int take_unknown(struct model *model, const struct event *event)
 static int on_seen(struct model *model, struct ref *ref, struct link *link,
 		   const struct event *event)
 {
-	link->met++;
+	/* told once more when it is known whose it is */
+	link->met += !ref->is_met;
+	ref->is_met = true;
 	return event->conn.flags & CONN_IS_ACTIVE ? begin(model, ref, event->ns) : 0;
 }
 
@@ -234,10 +254,9 @@ static int on_opened(struct model *model, struct ref *ref, struct link *link,
 static int on_failed(struct model *model, struct ref *ref, struct link *link,
 		     const struct event *event)
 {
-	(void)model;
-	(void)ref;
 	(void)event;
 	link->failed++;
+	charge_failed(model, &ref->owner);
 	return 0;
 }
 
@@ -266,6 +285,8 @@ static int on_last(struct model *model, struct ref *ref, struct link *link,
 		   const struct event *event)
 {
 	tell(model, ref, link);
+	ref->is_last = true;
+	model->feed->io.has_last = true;
 	return event->conn.flags & CONN_IS_ACTIVE ? begin(model, ref, event->ns) : 0;
 }
 
@@ -274,6 +295,34 @@ static int (*const handlers[CONN_EVENT_CNT])(struct model *model, struct ref *re
 	[CONN_SEEN] = on_seen,     [CONN_OPENED] = on_opened, [CONN_FAILED] = on_failed,
 	[CONN_CLOSED] = on_closed, [CONN_LAST] = on_last,
 };
+
+/* What nobody has a descriptor of when the recording ends is about to close, or its process is gone. */
+int links__end(struct model *model, uint64_t ns)
+{
+	struct io_state *io = &model->feed->io;
+	int err = 0;
+
+	for (size_t i = 0; io->has_last && i < io->ref_cnt && !err; i++) {
+		if (io->refs[i].is_begun && !io->refs[i].is_last)
+			err = end(model, &io->refs[i], ns);
+	}
+	return err;
+}
+
+static int move_met(struct model *model, const struct owner *from, const struct owner *to,
+		    uint32_t object)
+{
+	struct link *link = link_get(model, from, object);
+
+	if (!link)
+		return -ENOMEM;
+	link->met--;
+	link = link_get(model, to, object);
+	if (!link)
+		return -ENOMEM;
+	link->met++;
+	return 0;
+}
 
 /* Whose it is stays as the first record that knows says; until then it is nobody's. */
 static int set_owner(struct model *model, struct ref *ref, const struct event *event)
@@ -284,6 +333,8 @@ static int set_owner(struct model *model, struct ref *ref, const struct event *e
 	if (before.task || before.class_idx != NO_IDX || !event->conn.task)
 		return 0;
 	err = owner_of(model, event->conn.task, event->tgid, &ref->owner);
+	if (!err && ref->is_met)
+		err = move_met(model, &before, &ref->owner, ref->object);
 	if (err || !ref->is_begun || ref->is_closed)
 		return err;
 	err = change_add(model, &before, ref->object, event->ns, -1);

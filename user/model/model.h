@@ -191,7 +191,6 @@ struct link {
 	X(CONNECTIONS, "connections_active", "connections", "connections open at that time")       \
 	X(IO_QUEUE, "io_queue_depth", "operations",                                                \
 	  "file operations in flight, mean of the interval x1000")                                 \
-	X(IO_IN_FLIGHT, "io_in_flight", "operations", "file operations in flight at that time")    \
 	X(DISK_IN_FLIGHT, "disk_in_flight", "requests", "disk requests in flight at that time")
 
 enum model_series {

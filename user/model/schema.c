@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "event/event.h"
+#include "model/schema_rows.h"
 
 #define FIELD(record, path, type, cap, audience, doc)                                              \
 	{                                                                                          \
@@ -23,103 +24,11 @@
 #define CLASS_FOR(audience, path, type, cap, doc) FIELD("class", path, type, cap, audience, doc)
 #define SLICE(path, type, cap, doc)               FIELD("slice", path, type, cap, ALL, doc)
 #define EDGE(path, type, cap, doc)                FIELD("edge", path, type, cap, ALL, doc)
+#define FILE_ROW(path, type, cap, doc)            FIELD("file", path, type, cap, ALL, doc)
+#define CONN(path, type, cap, doc)                FIELD("connection", path, type, cap, ALL, doc)
+#define SERIES(path, type, cap, doc)              FIELD("series", path, type, cap, ALL, doc)
 #define FINDING(path, type, cap, doc)             FIELD("finding", path, type, cap, ALL, doc)
 #define COUNTER(path, type, cap, doc)             FIELD("counter", path, type, cap, ALL, doc)
-
-/*
- * The numbers of a task that its class sums up. A task says the number itself, a class
- * {total, mean, p50, p99, max} of it, so they are listed once.
- * X(audience, path, type, cap, doc)
- */
-#define TIME_METRICS(X)                                                                            \
-	X(ALL, "time.wall_ns", NS, ALWAYS,                                                         \
-	  "time in its frames; for a thread its life within the recording"),                       \
-		X(ALL, "time.self_ns", NS, ALWAYS,                                                 \
-		  "wall_ns without nested frames of other tasks"),                                 \
-		X(ALL, "time.on_cpu_ns", NS, CPU, "on a CPU"),                                     \
-		X(ALL, "time.runqueue_ns", NS, WAITS, "runnable, waiting for a CPU"),              \
-		X(ALL, "time.blocked_disk_ns", NS, WAITS, "blocked on storage"),                   \
-		X(ALL, "time.blocked_net_ns", NS, WAITS, "blocked on a socket"),                   \
-		X(ALL, "time.blocked_lock_ns", NS, WAITS, "blocked on a lock that somebody held"), \
-		X(ALL, "time.blocked_timer_ns", NS, WAITS, "sleeping by its own wish"),            \
-		X(ALL, "time.blocked_other_ns", NS, WAITS,                                         \
-		  "blocked, the cause is none of these or unclear"),                               \
-		X(ALL, "time.idle_ns", NS, WAITS,                                                  \
-		  "waiting for work (epoll, parked workers): not a bottleneck"),                   \
-		X(ASYNC, "time.waiting_ns", NS, RUNS, "between its runs"),                         \
-		X(ASYNC, "time.pool_queue_ns", NS, ALWAYS, "queued for a pool of threads"),        \
-		X(ALL, "time.stolen_ns", NS, CPU,                                                  \
-		  "on a CPU but not running: interrupts, the hypervisor, the switch itself"),      \
-		X(ALL, "time.probe_ns", NS, PROBE_PRICE,                                           \
-		  "in our own probes: hits x calibrated price, part of on_cpu_ns")
-
-#define WAKE_METRICS(X)                                                                            \
-	X(ALL, "wakes.received", INT, WAKES, "times it was made runnable"),                        \
-		X(ALL, "wakes.by_self", INT, WAKES, "of these by itself"),                         \
-		X(ALL, "wakes.sent", INT, WAKES, "times it made another one runnable")
-
-#define CPU_METRICS(X)                                                                             \
-	X(ALL, "cpu_metrics.usage_percent", NUM, CPU,                                              \
-	  "on-CPU time per life within the recording; 100 is one CPU"),                            \
-		X(THREADS, "cpu_metrics.time_user_ms", NUM, CPU,                                   \
-		  "on-CPU time in user mode: on_cpu_ns split by where the timer ticks fell"),      \
-		X(THREADS, "cpu_metrics.time_kernel_ms", NUM, CPU, "the same in the kernel"),      \
-		X(ALL, "cpu_metrics.context_switches", INT, WAITS,                                 \
-		  "voluntary and involuntary ones"),                                               \
-		X(ALL, "cpu_metrics.context_switches_involuntary", INT, WAITS,                     \
-		  "of these: the kernel took the CPU away"),                                       \
-		X(ALL, "cpu_metrics.cpu_cycles", INT, CYCLES, "hardware counter"),                 \
-		X(ALL, "cpu_metrics.instructions", INT, INSTRUCTIONS, "hardware counter"),         \
-		X(ALL, "cpu_metrics.cache_misses", INT, CACHE_MISSES, "hardware counter"),         \
-		X(ALL, "cpu_metrics.branch_misses", INT, BRANCH_MISSES, "hardware counter")
-
-#define MEMORY_METRICS(X)                                                                          \
-	X(ALL, "memory_metrics.current_bytes", INT, HEAP, "allocated and not freed"),              \
-		X(ALL, "memory_metrics.peak_bytes", INT, HEAP, "the most it held at once"),        \
-		X(ALL, "memory_metrics.total_bytes", INT, HEAP, "allocated in all"),               \
-		X(ALL, "memory_metrics.allocations_count", INT, HEAP, "allocations"),              \
-		X(ALL, "memory_metrics.deallocations_count", INT, HEAP,                            \
-		  "frees of what it allocated"),                                                   \
-		X(ALL, "memory_metrics.page_faults", INT, FAULTS, "minor and major ones"),         \
-		X(ALL, "memory_metrics.heap_fragmentation", NUM, HEAP,                             \
-		  "unused share of the heap's pages"),                                             \
-		X(ALL, "memory_metrics.memory_bandwidth", NUM, HEAP, "bytes allocated per second")
-
-#define IO_METRICS(X)                                                                              \
-	X(ALL, "io_metrics.bytes_read", INT, IO, "read from files"),                               \
-		X(ALL, "io_metrics.bytes_written", INT, IO, "written to files"),                   \
-		X(ALL, "io_metrics.operations_read", INT, IO, "reads"),                            \
-		X(ALL, "io_metrics.operations_written", INT, IO, "writes"),                        \
-		X(ALL, "io_metrics.average_latency_ms", NUM, IO, "per operation"),                 \
-		X(ALL, "io_metrics.p99_latency_ms", NUM, IO, "99% of the operations took less"),   \
-		X(ALL, "io_metrics.bandwidth_mbps", NUM, IO, "megabytes per second"),              \
-		X(ALL, "io_metrics.io_wait_percent", NUM, IO, "blocked on IO, per life"),          \
-		X(ALL, "io_metrics.queue_depth", NUM, IO, "operations in flight, on average"),     \
-		X(ALL, "io_metrics.errors", INT, IO, "operations that failed")
-
-#define NETWORK_METRICS(X)                                                                         \
-	X(ALL, "network_metrics.bytes_sent", INT, NETWORK, "sent on sockets"),                     \
-		X(ALL, "network_metrics.bytes_received", INT, NETWORK, "received on sockets"),     \
-		X(ALL, "network_metrics.packets_sent", INT, NETWORK,                               \
-		  "segments or datagrams sent"),                                                   \
-		X(ALL, "network_metrics.packets_received", INT, NETWORK,                           \
-		  "segments or datagrams received"),                                               \
-		X(ALL, "network_metrics.connections_active", INT, NETWORK, "open at the end"),     \
-		X(ALL, "network_metrics.latency_avg_ms", NUM, NETWORK,                             \
-		  "per request or round trip"),                                                    \
-		X(ALL, "network_metrics.throughput_mbps", NUM, NETWORK, "megabits per second"),    \
-		X(ALL, "network_metrics.error_count", INT, NETWORK, "operations that failed"),     \
-		X(ALL, "network_metrics.retransmissions", INT, NETWORK, "segments sent again")
-
-/* The shape of a distribution of durations. */
-#define DURATIONS(X, audience, name, cap, what)                                                    \
-	X(audience, name ".count", INT, cap, what ": how many"),                                   \
-		X(audience, name ".total_ns", NS, cap, what ": their sum"),                        \
-		X(audience, name ".p50_ns", NS, cap,                                               \
-		  what ": half of them took less (3% resolution)"),                                \
-		X(audience, name ".p90_ns", NS, cap, what ": 90% took less"),                      \
-		X(audience, name ".p99_ns", NS, cap, what ": 99% took less"),                      \
-		X(audience, name ".max_ns", NS, cap, what ": the longest")
 
 #define CLASS_STATS(audience, path, type, cap, doc)                                                \
 	FIELD("class", path, OBJ, cap, audience,                                                   \
@@ -186,8 +95,12 @@ const struct schema_field schema_fields[] = {
 	CPU_METRICS(CLASS_STATS),
 	MEMORY_METRICS(CLASS_STATS),
 	IO_METRICS(CLASS_STATS),
+	IO_DURATIONS(CLASS_FOR),
+	IO_LISTS(CLASS),
 	NETWORK_METRICS(CLASS_STATS),
+	NETWORK_DURATIONS(CLASS_FOR),
 	CLASS("gpu_metrics", OBJ, GPU, "as in a task"),
+	HOTSPOT_LISTS(CLASS),
 	CLASS("leaked.tasks", INT, HEAP, "ended tasks that still hold memory"),
 	CLASS("leaked.bytes", INT, HEAP, "what they hold"),
 	CLASS("state_bytes.total", INT, ALWAYS, "size of its futures, handles or requests"),
@@ -226,7 +139,10 @@ const struct schema_field schema_fields[] = {
 	TASK("cpu_metrics.core_affinity", LIST, CPU, "CPUs that it ran on"),
 	MEMORY_METRICS(TASK_FOR),
 	IO_METRICS(TASK_FOR),
+	IO_DURATIONS(TASK_FOR),
+	IO_LISTS(TASK),
 	NETWORK_METRICS(TASK_FOR),
+	NETWORK_DURATIONS(TASK_FOR),
 	TASK("gpu_metrics.gpu_utilization", NUM, GPU, "percent"),
 	TASK("gpu_metrics.memory_used", INT, GPU, "bytes"),
 	TASK("gpu_metrics.memory_total", INT, GPU, "bytes"),
@@ -253,10 +169,7 @@ const struct schema_field schema_fields[] = {
 	TASK("efficiency_explanation.optimization_potential", NUM, SCORES, "0..1"),
 	TASK("hot_metrics.cpu_hotspots", LIST, STACKS, "[{function, ms, percent, calls}]"),
 	TASK("hot_metrics.memory_hotspots", LIST, STACKS, "[{site, bytes, count, peak, lifetime}]"),
-	TASK("hot_metrics.io_hotspots", LIST, STACKS,
-	     "[{operation, path, bytes, operations, latency}]"),
-	TASK("hot_metrics.network_hotspots", LIST, STACKS,
-	     "[{endpoint, requests, bytes, response_time, error_rate}]"),
+	HOTSPOT_LISTS(TASK),
 	TASK("hot_metrics.critical_path_analysis", OBJ, STACKS,
 	     "{total_ms, critical_ms, parallelisation_potential, blocking_operations}"),
 	TASK("baseline_comparison", OBJ, SCORES, "percent against the average of its type"),
@@ -296,21 +209,83 @@ const struct schema_field schema_fields[] = {
 	FIELD("stack", "ns", NS, STACKS, ALL, ""),
 	FIELD("stack", "truncated", BOOL, STACKS, ALL, ""),
 
-	FIELD("connection", "peer", STR, NETWORK, ALL, "address and port"),
-	FIELD("connection", "task_id", STR, NETWORK, ALL, ""),
-	FIELD("connection", "class_id", STR, NETWORK, ALL, ""),
-	FIELD("connection", "operations", INT, NETWORK, ALL, ""),
-	FIELD("connection", "bytes", INT, NETWORK, ALL, ""),
-	FIELD("connection", "latency_ns", NS, NETWORK, ALL, ""),
-	FIELD("connection", "errors", INT, NETWORK, ALL, ""),
+	FILE_ROW("path", STR, IO, "as the target names it, a disk's name, or the kind: [pipe]"),
+	FILE_ROW("kind", STR, IO,
+		 "file, directory, block device, pipe, eventfd, terminal, ..., disk"),
+	FILE_ROW("device", STR, IO, "MAJOR:MINOR of its file system, or of the disk"),
+	FILE_ROW("inode", INT, IO, ""),
+	FILE_ROW("deleted", BOOL, IO, "true: it had no name any more"),
+	FILE_ROW("path_whole", BOOL, IO,
+		 "false: the path's beginning is missing, or outside of the target's root"),
+	FILE_ROW("task_id", STR, IO, "who did it"),
+	FILE_ROW("class_id", STR, IO, "its class; without a task: the folded ones of that class"),
+	FILE_ROW("operations", INT, IO,
+		 "reads, writes and syncs that succeeded; of a disk requests"),
+	FILE_ROW("bytes", INT, IO, "read and written"),
+	FILE_ROW("errors", INT, IO, "calls that failed"),
+	FILE_ROW("again", INT, IO, "calls of no effect: would block, or interrupted"),
+	FILE_ROW("time_ns", NS, IO, "what reads, writes and syncs took"),
+	FILE_ROW("latency_ns", NS, IO, "mean of these"),
+	USE_ROWS(FILE_ROW, "read", IO, "reads"),
+	USE_ROWS(FILE_ROW, "write", IO, "writes"),
+	USE_ROWS_PLAIN(FILE_ROW, "sync", IO, "fsync and its like"),
+	USE_ROWS_PLAIN(FILE_ROW, "open", IO, "times it was opened"),
+	USE_ROWS(FILE_ROW, "fault", IO, "pages of the mapped file that had to be fetched"),
+	USE_ROWS(FILE_ROW, "disk_read", DISK, "requests to the device, issue to completion"),
+	USE_ROWS(FILE_ROW, "disk_write", DISK, "the same for writes and flushes"),
 
-	FIELD("file", "path", STR, IO, ALL, ""),
-	FIELD("file", "task_id", STR, IO, ALL, ""),
-	FIELD("file", "class_id", STR, IO, ALL, ""),
-	FIELD("file", "operations", INT, IO, ALL, ""),
-	FIELD("file", "bytes", INT, IO, ALL, ""),
-	FIELD("file", "latency_ns", NS, IO, ALL, ""),
-	FIELD("file", "errors", INT, IO, ALL, ""),
+	CONN("peer", STR, NETWORK, "address and port; of accepted connections the address"),
+	CONN("local", STR, NETWORK, "the own end of accepted connections and listening sockets"),
+	CONN("protocol", STR, NETWORK, "tcp, udp, unix, or socket for any other family"),
+	CONN("role", STR, NETWORK, "client, server (accepted), listener, datagram, unknown"),
+	CONN("task_id", STR, NETWORK, "who did it"),
+	CONN("class_id", STR, NETWORK, "its class; without a task: the folded ones of that class"),
+	CONN("operations", INT, NETWORK, "sends and receives that succeeded"),
+	CONN("bytes", INT, NETWORK, "sent and received"),
+	CONN("errors", INT, NETWORK, "calls that failed"),
+	CONN("again", INT, NETWORK, "calls of no effect: would block, or interrupted"),
+	CONN("time_ns", NS, NETWORK, "what sends and receives took, with the waiting in them"),
+	CONN("latency_ns", NS, NETWORK, "mean of these"),
+	USE_ROWS(CONN, "sent", NETWORK, "sends"),
+	USE_ROWS(CONN, "received", NETWORK, "receives"),
+	USE_ROWS_PLAIN(CONN, "connect", NETWORK, "connects, until established"),
+	USE_ROWS_PLAIN(CONN, "accept", NETWORK, "accepts: established until accepted"),
+	USE_ROWS_SPAN(CONN, "request", NETWORK,
+		      "requests served: first byte received until first byte sent"),
+	USE_ROWS_SPAN(CONN, "response", NETWORK,
+		      "answers waited for: first byte sent until first byte received"),
+	USE_ROWS_SPAN(CONN, "queued", NETWORK, "data in the socket until it was received"),
+	CONN("connections.met", INT, NETWORK,
+	     "were there before the recording, or came from another process"),
+	CONN("connections.opened", INT, NETWORK, "connected or accepted"),
+	CONN("connections.failed", INT, NETWORK, "could not be connected"),
+	CONN("connections.closed", INT, NETWORK, "ended"),
+	CONN("connections.active", INT, NETWORK, "open at the end"),
+	CONN("connections.active_max", INT, NETWORK, "open at once, at most"),
+	CONN("tcp.connections", INT, NETWORK,
+	     "that these numbers are of; they count from its begin"),
+	CONN("tcp.rtt_ns", NS, NETWORK, "round trip, the kernel's smoothed one, mean"),
+	CONN("tcp.rtt_min_ns", NS, NETWORK, "the smallest of these"),
+	CONN("tcp.rtt_max_ns", NS, NETWORK, "the largest"),
+	CONN("tcp.rttvar_ns", NS, NETWORK, "its variation, mean"),
+	CONN("tcp.path_rtt_ns", NS, NETWORK, "the shortest round trip that the kernel saw"),
+	CONN("tcp.cwnd", NUM, NETWORK, "congestion window in segments, mean"),
+	CONN("tcp.segments_sent", INT, NETWORK, ""),
+	CONN("tcp.segments_received", INT, NETWORK, ""),
+	CONN("tcp.retransmissions", INT, NETWORK, "segments sent again"),
+	CONN("tcp.bytes_acked", INT, NETWORK, "sent and acknowledged"),
+	CONN("tcp.bytes_received", INT, NETWORK, ""),
+	CONN("tcp.mss", INT, NETWORK, "segment size of the last one"),
+
+	SERIES("name", STR, ALWAYS, ""),
+	SERIES("unit", STR, ALWAYS, ""),
+	SERIES("meaning", STR, ALWAYS, ""),
+	SERIES("start_ns", NS, ALWAYS, "of the first value"),
+	SERIES("interval_ns", NS, ALWAYS, "between two values, mean"),
+	SERIES("count", INT, ALWAYS, "values"),
+	SERIES("mean", NUM, ALWAYS, "of the values"),
+	SERIES("max", NUM, ALWAYS, "the largest value"),
+	SERIES("values", LIST, ALWAYS, "[[ns, value]]"),
 
 	FINDING("id", STR, ALWAYS, "one per kind of finding, the same in every version"),
 	FINDING("severity", STR, ALWAYS, "info, warning, critical"),

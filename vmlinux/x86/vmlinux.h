@@ -40,29 +40,174 @@ struct sched_entity {
 };
 
 struct qstr {
+	u64 hash_len;
 	const unsigned char *name;
 };
 
 struct super_block {
 	unsigned long s_magic;
+	u32 s_dev;
 };
 
 struct inode {
 	unsigned short i_mode;
+	unsigned long i_ino;
+	u32 i_rdev;
 	struct super_block *i_sb;
 };
 
+struct hlist_bl_node {
+	struct hlist_bl_node **pprev;
+};
+
 struct dentry {
+	struct hlist_bl_node d_hash;
+	struct dentry *d_parent;
 	struct qstr d_name;
 };
 
+struct vfsmount {
+	struct dentry *mnt_root;
+};
+
+struct mount {
+	struct mount *mnt_parent;
+	struct dentry *mnt_mountpoint;
+	struct vfsmount mnt;
+};
+
 struct path {
+	struct vfsmount *mnt;
 	struct dentry *dentry;
 };
+
+struct fs_struct {
+	struct path root;
+};
+
+typedef struct {
+	s64 counter;
+} atomic64_t;
 
 struct file {
 	struct path f_path;
 	struct inode *f_inode;
+	unsigned int f_mode;
+	atomic64_t f_count;
+	void *private_data;
+};
+
+struct in6_addr {
+	u8 in6_u[16];
+};
+
+struct sock_common {
+	u32 skc_daddr;
+	u32 skc_rcv_saddr;
+	u16 skc_dport;
+	u16 skc_num;
+	unsigned short skc_family;
+	volatile unsigned char skc_state;
+	struct in6_addr skc_v6_daddr;
+	struct in6_addr skc_v6_rcv_saddr;
+};
+
+struct sock {
+	struct sock_common __sk_common;
+	u16 sk_type;
+	u16 sk_protocol;
+};
+
+struct socket {
+	short type;
+	struct file *file;
+	struct sock *sk;
+};
+
+struct minmax_sample {
+	u32 t;
+	u32 v;
+};
+
+struct minmax {
+	struct minmax_sample s[3];
+};
+
+struct tcp_sock {
+	u32 srtt_us;
+	u32 mdev_us;
+	u32 rttvar_us;
+	struct minmax rtt_min;
+	u32 snd_cwnd;
+	u32 mss_cache;
+	u32 segs_in;
+	u32 segs_out;
+	u32 total_retrans;
+	u32 rcv_nxt;
+	u32 copied_seq;
+	u64 bytes_acked;
+	u64 bytes_received;
+};
+
+struct sockaddr_un {
+	unsigned short sun_family;
+	char sun_path[108];
+};
+
+struct inet_sock {
+	u16 inet_sport;
+};
+
+struct unix_address {
+	int len;
+	struct sockaddr_un name[0];
+};
+
+struct unix_sock {
+	struct unix_address *addr;
+	struct sock *peer;
+};
+
+struct gendisk {
+	int major;
+	int first_minor;
+};
+
+struct request_queue {
+	struct gendisk *disk;
+};
+
+struct request {
+	struct request_queue *q;
+	unsigned int cmd_flags;
+	unsigned int __data_len;
+};
+
+struct mm_struct {
+	unsigned long brk;
+};
+
+struct trace_entry {
+	unsigned short type;
+};
+
+struct trace_event_raw_sys_enter {
+	struct trace_entry ent;
+	long id;
+};
+
+struct trace_event_raw_sys_exit {
+	struct trace_entry ent;
+	long id;
+	long ret;
+};
+
+struct trace_event_raw_rss_stat {
+	struct trace_entry ent;
+	u32 mm_id;
+	u32 curr;
+	int member;
+	long size;
 };
 
 struct fdtable {
@@ -105,7 +250,9 @@ struct task_struct {
 	unsigned long min_flt;
 	unsigned long maj_flt;
 	char comm[16];
+	struct fs_struct *fs;
 	struct files_struct *files;
+	struct mm_struct *mm;
 	struct task_io_accounting ioac;
 	void *stack;
 };
@@ -113,6 +260,16 @@ struct task_struct {
 struct vm_area_struct {
 	unsigned long vm_start;
 	unsigned long vm_end;
+	struct file *vm_file;
+};
+
+struct vm_fault {
+	struct vm_area_struct *vma;
+};
+
+struct msghdr {
+	void *msg_name;
+	int msg_namelen;
 };
 
 struct linux_binprm {
@@ -135,6 +292,13 @@ struct bpf_iter_meta {
 struct bpf_iter__task {
 	struct bpf_iter_meta *meta;
 	struct task_struct *task;
+};
+
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	u32 fd;
+	struct file *file;
 };
 
 #endif

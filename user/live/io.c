@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * IO and network, the part in user space: which programs account it on this kernel, the two tables
+ * of uses that are swapped and emptied, the walks over sockets, the gauges.
+ */
+#include "live/object.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "asyncscope.skel.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+#define BATCH 256
+
+void io_hooks__fit(struct live *live)
+{
+	const struct features *features = live->features;
+	struct asyncscope *skel = live->skel;
+	enum wire_io_source source = features__io_source(features, live->options.io_source);
+	bool on = source != IO_SOURCE_OFF;
+
+	live->options.io_source = source;
+	skel->rodata->cfg.io_source = source;
+	bpf_program__set_autoload(skel->progs.sys_enter, source == IO_SOURCE_SYSCALL);
+	bpf_program__set_autoload(skel->progs.sys_exit, source == IO_SOURCE_SYSCALL);
+	bpf_program__set_autoload(skel->progs.sys_enter_classic,
+				  source == IO_SOURCE_SYSCALL_CLASSIC);
+	bpf_program__set_autoload(skel->progs.sys_exit_classic,
+				  source == IO_SOURCE_SYSCALL_CLASSIC);
+	bpf_program__set_autoload(skel->progs.inet_sock_set_state, on && features->connect_states);
+	bpf_program__set_autoload(skel->progs.sk_data_ready, on && features->data_ready);
+	bpf_program__set_autoload(skel->progs.block_rq_insert, on && features->block_requests);
+	bpf_program__set_autoload(skel->progs.block_rq_issue, on && features->block_requests);
+	bpf_program__set_autoload(skel->progs.block_rq_complete, on && features->block_requests);
+	bpf_program__set_autoload(skel->progs.rss_stat, on && features->rss_stat);
+	bpf_program__set_autoload(skel->progs.walk_sockets, on);
+}
+
+enum wire_io_source live__io_source(const struct live *live)
+{
+	return live->options.io_source;
+}
+
+/* What bpf/net.bpf.c calls enum socket_walk. */
+enum socket_walk { WALK_LISTENERS, WALK_CONNECTIONS, WALK_LAST };
+
+static int walk(struct live *live, enum socket_walk what)
+{
+	int err;
+
+	live->skel->bss->socket_walk = what;
+	err = iter__run(live->skel->progs.walk_sockets, live->options.single_pid);
+	if (err)
+		log_err("cannot walk the sockets: %s", strerror(-err));
+	return err;
+}
+
+int sockets__walk(struct live *live, bool at_stop)
+{
+	int err;
+
+	if (live->options.io_source == IO_SOURCE_OFF)
+		return 0;
+	if (at_stop)
+		return walk(live, WALK_LAST);
+	/* who listens tells who was called */
+	err = walk(live, WALK_LISTENERS);
+	return err ? err : walk(live, WALK_CONNECTIONS);
+}
+
+static int tell(const struct wire_use_key *key, const struct wire_use_val *val, uint64_t now,
+		live_record_fn fn, void *ctx)
+{
+	struct wire_use use = {
+		.hdr = {.kind = WIRE_USE, .sz = sizeof(use), .ns = now},
+		.key = *key,
+		.val = *val,
+	};
+
+	return fn(ctx, &use, sizeof(use));
+}
+
+static int empty_table(struct live *live, int fd, live_record_fn fn, void *ctx)
+{
+	LIBBPF_OPTS(bpf_map_batch_opts, opts);
+	uint64_t now = mono_ns();
+	__u32 next, *at = NULL;
+	int err = 0, end = 0;
+
+	while (!end && !err) {
+		__u32 cnt = BATCH;
+
+		end = bpf_map_lookup_and_delete_batch(fd, at, &next, live->use_keys, live->use_vals,
+						      &cnt, &opts);
+		if (end && end != -ENOENT)
+			return end;
+		for (__u32 i = 0; i < cnt && !err; i++)
+			err = tell(&live->use_keys[i], &live->use_vals[i], now, fn, ctx);
+		at = &next;
+	}
+	return err;
+}
+
+int live__uses(struct live *live, live_record_fn fn, void *ctx)
+{
+	struct asyncscope *skel = live->skel;
+	struct bpf_map *tables[] = {skel->maps.use_table_0, skel->maps.use_table_1};
+	int old = bpf_map__fd(tables[live->uses_idx]), fresh = bpf_map__fd(tables[!live->uses_idx]);
+	__u32 zero = 0;
+
+	if (live->options.io_source == IO_SOURCE_OFF)
+		return 0;
+	if (!live->use_keys) {
+		live->use_keys = calloc(BATCH, sizeof(*live->use_keys));
+		live->use_vals = calloc(BATCH, sizeof(*live->use_vals));
+	}
+	if (!live->use_keys || !live->use_vals)
+		return -ENOMEM;
+	/* returns when no program uses the old one any more */
+	if (bpf_map_update_elem(bpf_map__fd(skel->maps.uses), &zero, &fresh, BPF_ANY))
+		return -errno;
+	live->uses_idx = !live->uses_idx;
+	return empty_table(live, old, fn, ctx);
+}
+
+int64_t live__gauge(struct live *live, enum wire_gauge gauge)
+{
+	int cpus = libbpf_num_possible_cpus();
+	int64_t *vals = calloc(cpus > 0 ? cpus : 1, sizeof(*vals)), sum = 0;
+	__u32 key = gauge;
+
+	if (vals && !bpf_map_lookup_elem(bpf_map__fd(live->skel->maps.gauges), &key, vals))
+		for (int i = 0; i < cpus; i++)
+			sum += vals[i];
+	free(vals);
+	return sum;
+}
+
+void io_hooks__free(struct live *live)
+{
+	free(live->use_keys);
+	free(live->use_vals);
+}
