@@ -22,8 +22,8 @@
 #define MSG_PEEK_      2
 #define VM_FAULT_MAJOR 4
 #define VM_FAULT_ERROR 0x873 /* OOM, SIGBUS, HWPOISON, HWPOISON_LARGE, SIGSEGV, FALLBACK */
-#define PAGE_SZ	       4096
-#define EIO_	       5
+#define PAGE_SZ        4096
+#define EIO_           5
 
 static __always_inline u32 level_of(u32 hook)
 {
@@ -73,9 +73,7 @@ static __always_inline struct io_call *call_begins(struct thread_state *thread, 
 	if (is_part(thread, level, sp, nr))
 		return NULL;
 	if (is_inside(call, sp, nr)) {
-		/* functions that call each other by design are no surprise */
-		if (hook < HOOK_SYNC || hook > HOOK_SYNC_REGS)
-			count_loss(LOSS_CALLS_NESTED);
+		count_loss(LOSS_CALLS_NESTED);
 		return NULL;
 	}
 	if (call->enter_ns)
@@ -167,9 +165,6 @@ static __always_inline void hook_begins(u32 hook, u64 sp, u64 a, u64 b, u64 c, u
 	case HOOK_VMSPLICE:
 	case HOOK_SYNC_REGS:
 		file_begins(thread, hook, sp, file_of_regs(a), NULL);
-		break;
-	case HOOK_SYNC_FD:
-		file_begins(thread, hook, sp, own_file(a), NULL);
 		break;
 	case HOOK_OPEN:
 		call_begins(thread, hook, sp);
@@ -295,7 +290,6 @@ static __always_inline void hook_ends(u32 hook, u64 sp, u64 ret)
 		done->op = BPF_CORE_READ(file, f_mode) & FMODE_READ ? IO_READ : IO_WRITE;
 		break;
 	case HOOK_SYNC:
-	case HOOK_SYNC_FD:
 	case HOOK_SYNC_REGS:
 		done->op = IO_SYNC;
 		break;
