@@ -8,6 +8,8 @@ const classColumns = [
 	{ key: "lock", label: "Lock", kind: "ns", width: 90, wide: true },
 	{ key: "net", label: "Network", kind: "ns", width: 90, wide: true },
 	{ key: "disk", label: "Disk", kind: "ns", width: 90, wide: true },
+	{ key: "io_bytes", label: "IO", kind: "bytes", width: 88, wide: true },
+	{ key: "net_bytes", label: "Traffic", kind: "bytes", width: 88, wide: true },
 	{ key: "wake_p99_ns", label: "Wake p99", kind: "ns", width: 100, wide: true },
 	{ key: "wake_max_ns", label: "Wake max", kind: "ns", width: 100, wide: true },
 	{ key: "runs_p99_ns", label: "Poll p99", kind: "ns", width: 100, wide: true },
@@ -33,9 +35,11 @@ class ClassView {
 	fillValue(element, column, row) {
 		const val = this.section.number(column.key, row);
 		if (!Number.isNaN(val)) {
-			element.textContent = column.kind === "ns" ? formatNs(val) : formatCount(val);
+			element.textContent = { ns: formatNs, bytes: formatBytes, count: formatCount }[column.kind](val);
+			element.title = exactText(column, val) ?? "";
 			return;
 		}
+		element.removeAttribute("title");
 		const cnt = this.section.number(column.key.startsWith("runs") ? "runs_count" : "wake_count", row);
 		element.replaceChildren(cnt > 0
 			? makeMissing("n too small", `a percentile needs more than ${formatCount(cnt)} values`)

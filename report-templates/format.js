@@ -18,6 +18,16 @@ function formatNs(ns) {
 	return `${ns < 0 ? "-" : ""}${val.toFixed(digits)} ${unit}`;
 }
 
+const byteUnits = [[2 ** 40, "TiB"], [2 ** 30, "GiB"], [2 ** 20, "MiB"], [1024, "KiB"], [1, "B"]];
+
+function formatBytes(bytes) {
+	const abs = Math.abs(bytes);
+	const [size, unit] = byteUnits.find(([from]) => abs >= from) ?? [1, "B"];
+	const val = abs / size;
+	const digits = size === 1 || val >= 99.95 ? 0 : val >= 9.995 ? 1 : 2;
+	return `${bytes < 0 ? "-" : ""}${val.toFixed(digits)} ${unit}`;
+}
+
 function formatCount(cnt) {
 	return countFormat.format(cnt);
 }
@@ -27,11 +37,14 @@ function formatPercent(share) {
 	return percent > 0 && percent < 9.95 ? `${percent.toFixed(1)}%` : `${percent.toFixed(0)}%`;
 }
 
-// "12 ms", "1.5s", "300", "4k" -> a number (nanoseconds for times); NaN for anything else.
+const quantityUnits = {
+	ns: 1, us: 1e3, µs: 1e3, ms: 1e6, s: 1e9, m: 60e9, k: 1e3, M: 1e6, B: 1, kB: 1e3, MB: 1e6, GB: 1e9,
+	KiB: 1024, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40,
+};
+
+// "12 ms", "1.5s", "300", "4k", "2MiB" -> a number (nanoseconds for times); NaN for anything else.
 function parseQuantity(text) {
-	const match = /^(-?[0-9]+(?:\.[0-9]+)?)\s*(ns|us|µs|ms|s|m|k|M)?$/.exec(text.trim());
-	if (!match)
-		return NaN;
-	const units = { ns: 1, us: 1e3, µs: 1e3, ms: 1e6, s: 1e9, m: 60e9, k: 1e3, M: 1e6 };
-	return Number(match[1]) * (match[2] ? units[match[2]] : 1);
+	const match = /^(-?[0-9]+(?:\.[0-9]+)?)\s*([a-zµA-Z]*)$/.exec(text.trim());
+	const unit = match?.[2] ? quantityUnits[match[2]] : 1;
+	return match && unit ? Number(match[1]) * unit : NaN;
 }

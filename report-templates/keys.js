@@ -13,6 +13,7 @@ const filterHelp = [
 	["accept", "name, class or id contains it"],
 	["class:http", "also name: state: runtime: bound: tid: id:"],
 	["cpu>10ms", "any number: runq, lock, net, disk, idle, wake, wakes, p99, max ..."],
+	["errors>0  rtt>1ms", "in Files and peers: any of its numbers; also path: peer: who: class: kind: role:"],
 	["\"two words\"", "quotes keep them together; several conditions must all hold"],
 ];
 

@@ -7,8 +7,8 @@ const classesFirstFrom = 1000;
 async function startPage() {
 	document.documentElement.classList.add("js");
 	startTheme();
-	const [tasks, classes, timeline] = await Promise.all(
-		["as-tasks", "as-classes", "as-timeline"].map(readSection));
+	const [tasks, classes, timeline, ...flows] = await Promise.all(["as-tasks", "as-classes",
+		"as-timeline", "as-files", "as-peers", "as-disks"].map(readSection));
 	const data = new TaskData(tasks, classes);
 	startTimeline(timeline, data, byId("timeline"));
 	if (classes.head.shown && classes.rows) {
@@ -19,6 +19,7 @@ async function startPage() {
 			byId("tasks").after(byId("classes"));
 	}
 	const view = new TaskView(data, byId("task-app"));
+	startFlows(flows, byId("flow-app"));
 	startDetail(data);
 	startKeys(view);
 	document.documentElement.dataset.ready = "yes";

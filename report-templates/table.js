@@ -34,6 +34,24 @@ function stringRanks(strings) {
 	return ranks;
 }
 
+const usualWidth = 104;
+
+// Which fields have room as columns: by `prio`, the sorted one before all; without `prio` only that.
+function fittingFields(fields, sortKey, room) {
+	const rank = (field) => (field.key === sortKey ? 0 : field.prio);
+	const candidates = fields.filter(rank).sort((a, b) => rank(a) - rank(b));
+	const sorted = fields.find((field) => field.key === sortKey);
+	const fitting = new Set();
+	let left = room;
+	for (const field of sorted ? [sorted, ...candidates] : candidates) {
+		left -= field.width ?? usualWidth;
+		if (left < 0)
+			break;
+		fitting.add(field);
+	}
+	return fitting;
+}
+
 class VirtualTable {
 	constructor({ label, height, onSort }) {
 		this.onSort = onSort;

@@ -15,18 +15,8 @@ function taskColumns(data, room, sortKey) {
 			doc: "share of its time by state; sorts by what was not idle",
 			cell: (element, row) => element.replaceChildren(data.bar(row)) },
 	];
-	const candidates = taskFields.filter((field) =>
-		field.key === sortKey || (field.prio && data.has(field)));
-	const rank = (field) => (field.key === sortKey ? 0 : field.prio);
-	let left = room - lead.name - lead.bar;
-	const fitting = new Set();
-	for (const field of [...candidates].sort((a, b) => rank(a) - rank(b))) {
-		const width = field.width ?? 104;
-		if (width > left)
-			break;
-		left -= width;
-		fitting.add(field);
-	}
+	const fitting = fittingFields(taskFields.filter((field) => data.has(field)), sortKey,
+		room - lead.name - lead.bar);
 	for (const field of taskFields.filter((one) => fitting.has(one)))
 		columns.push(fieldColumn(data, field));
 	// who they are stands left of the bar, numbers right of it
@@ -38,8 +28,8 @@ function fieldColumn(data, field) {
 	return {
 		key: field.key,
 		label: field.label,
-		width: field.width ?? 104,
-		num: ["ns", "count", "plain"].includes(field.kind),
+		width: field.width ?? usualWidth,
+		num: numericKinds.includes(field.kind),
 		identity: field.group === "Identity",
 		doc: data.doc(field).doc,
 		cell: (element, row) => data.fill(element, field, row),
@@ -112,6 +102,7 @@ function parseSort(text, fallback) {
 class TaskView {
 	constructor(data, parent) {
 		this.data = data;
+		this.source = new TaskFilter(data);
 		this.table = new VirtualTable({
 			label: "Tasks",
 			height: 640,
@@ -180,7 +171,7 @@ class TaskView {
 	}
 
 	update() {
-		const { rows, problems } = filterRows(this.data, this.filter);
+		const { rows, problems } = filterRows(this.source, this.filter);
 		this.layout(true);
 		this.table.element.scrollTop = 0;
 		this.table.setOrder(sortRows(rows, this.keys, this.sort.descending));

@@ -33,6 +33,8 @@ static const uint32_t kinds[] = {
 	CHUNK_TASKS,    CHUNK_EDGES,
 	CHUNK_SLICES,   CHUNK_END,
 	CHUNK_TOC,      FOURCC('?', '?', '?', '?'),
+	CHUNK_OBJECTS,  CHUNK_USES,
+	CHUNK_LINKS,    CHUNK_SAMPLES,
 };
 #define KIND_CNT (sizeof(kinds) / sizeof(*kinds))
 
@@ -143,6 +145,12 @@ static void write_again(const struct model *model)
 	buf__free(&file);
 }
 
+static bool is_owned(const struct model *model, uint64_t task, uint32_t class_idx, uint32_t object)
+{
+	return object < model->object_cnt &&
+	       (class_idx == NO_IDX || (!task && class_idx < model->class_cnt));
+}
+
 /* What any reader of a model does with it. */
 static void use(const struct model *model)
 {
@@ -161,6 +169,26 @@ static void use(const struct model *model)
 	}
 	for (size_t i = 0; i < model->edge_cnt; i++)
 		if (model->edges[i].kind >= EDGE_CNT)
+			abort();
+	for (size_t i = 0; i < model->object_cnt; i++) {
+		if (model->objects[i].kind >= OBJECT_KIND_CNT || model->objects[i].role >= ROLE_CNT)
+			abort();
+		sum += strlen(model__str(model, model->objects[i].name));
+	}
+	for (size_t i = 0; i < model->use_cnt; i++) {
+		const struct use *use = &model->uses[i];
+
+		if (use->op >= IO_OP_CNT ||
+		    !is_owned(model, use->task, use->class_idx, use->object))
+			abort();
+		sum += hist__percentile(&use->latency, 0.5);
+	}
+	for (size_t i = 0; i < model->link_cnt; i++)
+		if (!is_owned(model, model->links[i].task, model->links[i].class_idx,
+			      model->links[i].object))
+			abort();
+	for (size_t i = 0; i < model->sample_cnt; i++)
+		if (model->samples[i].series >= SERIES_CNT)
 			abort();
 	for (size_t i = 0; i < model->counter_cnt; i++)
 		sum += strlen(model__str(model, model->counters[i].meaning));

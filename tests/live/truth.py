@@ -6,6 +6,7 @@ import sys
 
 MS = 1_000_000
 US = 1_000
+CLOCK_FACTOR = 1 # how much longer than on the machine itself reading a clock may take
 
 
 def ok(good, description, *details):

@@ -36,12 +36,14 @@ export function finish() {
 	process.exitCode = failedCnt ? 1 : 0;
 }
 
-// Writes the page of so many tasks; its path and its truth.
-export function makePage(tasks) {
+// Writes the page of so many tasks; its path and its truth. With `ndjson` the same recording's lines.
+export function makePage(tasks, ndjson) {
 	const path = `${process.env.PAGE_DIR}/${tasks}.html`;
 	const truthPath = `${process.env.PAGE_DIR}/${tasks}.json`;
-	execFileSync(process.env.PAGE_GENERATOR, ["--page", String(tasks), path, truthPath]);
-	return { path, truth: JSON.parse(readFileSync(truthPath, "utf8")) };
+	const lines = ndjson ? [`${process.env.PAGE_DIR}/${tasks}.ndjson`] : [];
+	execFileSync(process.env.PAGE_GENERATOR, ["--page", String(tasks), path, truthPath, ...lines]);
+	return { path, truth: JSON.parse(readFileSync(truthPath, "utf8")),
+		records: lines.flatMap((line) => readFileSync(line, "utf8").trim().split("\n").map((text) => JSON.parse(text))) };
 }
 
 export function startBrowser() {
@@ -90,11 +92,12 @@ export function readRows(page, label = "Tasks") {
 		const keys = [...table.querySelectorAll("[role=columnheader] button")].map((b) => b.dataset.sort);
 		const rows = [...table.querySelectorAll(".grid-row:not([hidden])")];
 		rows.sort((a, b) => a.getAttribute("aria-rowindex") - b.getAttribute("aria-rowindex"));
-		return rows.map((row) => Object.fromEntries(keys.map((key, i) => {
-			const cell = row.children[i];
-			const exact = /^(-?[0-9,]+) ns$/.exec(cell.title);
-			return [key, exact ? Number(exact[1].replaceAll(",", "")) : cell.textContent];
-		})));
+		return rows.map((row) => Object.fromEntries([["at", Number(row.getAttribute("aria-rowindex"))],
+			...keys.map((key, i) => {
+				const cell = row.children[i];
+				const exact = /^(-?[0-9,]+) (?:ns|bytes)$/.exec(cell.title);
+				return [key, exact ? Number(exact[1].replaceAll(",", "")) : cell.textContent];
+			})]));
 	}, label);
 }
 

@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { findBarriers, finish, makePage, note, ok, openPage, readRows, same, setHash, startBrowser }
 	from "./driver.mjs";
+import { testFlows, testFlowsUnmeasured, testFlowsWithoutScript } from "./flows-test.mjs";
 
 const sizes = [0, 1, 5, 1000, 100000];
 const widths = [360, 768, 1440];
@@ -135,8 +136,8 @@ async function testFilter(page, truth) {
 	same(await counted("wakes<100"), expect((row) => row.wakes < 100), "numbers compare");
 	same(await counted("<img"), expect((row) => row.name.includes("<img")), "hostile text is just text");
 	ok(page.url().includes("filter=%3Cimg"), "the filter stands in the URL", page.url());
-	await page.fill("#filter", "bytes_read>4 cycles>1");
-	ok(/no numeric field "bytes_read".*"cycles" was not measured: no hardware/.test(await status(page)),
+	await page.fill("#filter", "bytes_moved>4 cycles>1");
+	ok(/no numeric field "bytes_moved".*"cycles" was not measured: no hardware/.test(await status(page)),
 		"what cannot be filtered is said", await status(page));
 	await page.fill("#filter", "zzzz");
 	ok((await status(page)).includes("nothing matches"), "an empty result says so");
@@ -256,6 +257,7 @@ async function testUnmeasured(browser) {
 		.filter((row) => /^(CPU|Run queue|Lock|Wakes|Page faults|Cycles)$/.test(row.children[0].textContent))
 		.map((row) => row.children[1].textContent));
 	same(values, Array(6).fill("not measured: the test says <so>"), "the details say why");
+	await testFlowsUnmeasured(page);
 	await testInnocence(opened, "nothing measured");
 	await opened.close();
 }
@@ -283,6 +285,7 @@ async function testWithoutScript(browser) {
 			`${label}: the environment is there, as text`);
 		same((await page.locator("html").evaluate((html) => html.scrollWidth)), 360,
 			`${label}: no horizontal overflow at 360`);
+		await testFlowsWithoutScript(page, size ? 20 : 0, label);
 		ok(!(await page.isVisible("#timeline")), `${label}: nothing that cannot work is shown`);
 		same(opened.sins, [], `${label}: no error, no request`);
 		await opened.close();
@@ -318,6 +321,7 @@ try {
 	for (const size of sizes)
 		await testSize(browser, size);
 	await testUse(browser);
+	await testFlows(browser);
 	await testScroll(browser);
 	await testUnmeasured(browser);
 	await testBarriers(browser);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "analyze/analyze.h"
+#include "base/array.h"
 #include "base/json.h"
 #include "model/model.h"
 
@@ -81,8 +82,9 @@ static void sample_meta(struct model *model)
 
 static void sample_caps(struct model *model)
 {
-	static const enum model_cap measured[] = {CAP_CPU, CAP_WAITS, CAP_FAULTS, CAP_WAKES,
-						  CAP_RUNS};
+	static const enum model_cap measured[] = {CAP_CPU,     CAP_WAITS, CAP_FAULTS,
+						  CAP_WAKES,   CAP_RUNS,  CAP_IO,
+						  CAP_NETWORK, CAP_DISK,  CAP_DISK_BYTES};
 
 	for (size_t i = 0; i < sizeof(measured) / sizeof(*measured); i++)
 		model__cap_set(model, measured[i], "tracepoints");
@@ -180,6 +182,240 @@ static void sample_slices(struct model *model, uint64_t *seed)
 	model->meta.slices_seen = model->slice_cnt;
 }
 
+static uint32_t sample_object(struct model *model, uint8_t kind, const char *name,
+			      const char *local, uint8_t role)
+{
+	struct object *object;
+
+	if (array__reserve((void **)&model->objects, &model->object_cap, model->object_cnt + 1,
+			   sizeof(*object)))
+		return NO_IDX;
+	object = &model->objects[model->object_cnt];
+	memset(object, 0, sizeof(*object));
+	object->kind = kind;
+	object->name = model__intern(model, name);
+	object->local = model__intern(model, local);
+	object->role = role;
+	return model->object_cnt++;
+}
+
+/* One use, and what its task's counters get from it. Each (task, class, object, op) once. */
+static void sample_use(struct model *model, uint64_t task_id, uint32_t class_idx, uint32_t object,
+		       enum wire_io_op op, uint64_t cnt, uint64_t bytes, uint64_t errors,
+		       uint64_t ns)
+{
+	struct task *task = model__task(model, task_id);
+	int64_t *c = task                  ? task->c
+		     : class_idx != NO_IDX ? model->classes[class_idx].folded_c
+					   : NULL;
+	bool file = object_group(model->objects[object].kind) == GROUP_FILE;
+	struct use *use;
+
+	if (array__reserve((void **)&model->uses, &model->use_cap, model->use_cnt + 1,
+			   sizeof(*use)))
+		return;
+	use = &model->uses[model->use_cnt++];
+	memset(use, 0, sizeof(*use));
+	use->task = task_id;
+	use->class_idx = task_id ? NO_IDX : class_idx;
+	use->object = object;
+	use->op = op;
+	use->cnt = cnt;
+	use->bytes = bytes;
+	use->errors = errors;
+	use->again = cnt / 50;
+	hist__add(&use->latency, ns, cnt - cnt / 20);
+	hist__add(&use->latency, ns * 9, cnt / 20);
+	hist__add(&use->latency, ns / 2, errors);
+	if (!c)
+		return;
+	if (op == IO_READ || op == IO_WRITE) {
+		bool in = op == IO_READ;
+
+		c[file ? in ? COUNTER_IO_READ_BYTES : COUNTER_IO_WRITE_BYTES
+		  : in ? COUNTER_NET_RECEIVED_BYTES
+		       : COUNTER_NET_SENT_BYTES] += bytes;
+		c[file ? in ? COUNTER_IO_READS : COUNTER_IO_WRITES
+		  : in ? COUNTER_NET_RECEIVES
+		       : COUNTER_NET_SENDS] += cnt;
+		if (!file)
+			c[in ? COUNTER_NET_PACKETS_RECEIVED : COUNTER_NET_PACKETS_SENT] += cnt;
+		if (file && in)
+			c[COUNTER_DISK_READ_BYTES] += bytes / 8;
+	}
+	if (object_group(model->objects[object].kind) == GROUP_DISK)
+		return;
+	c[file ? COUNTER_IO_ERRORS : COUNTER_NET_ERRORS] += errors;
+	c[file ? COUNTER_IO_TIME : COUNTER_NET_TIME] += use->latency.total;
+}
+
+static void sample_link(struct model *model, uint64_t task, uint32_t object, uint64_t *seed)
+{
+	struct link *link;
+	bool tcp = model->objects[object].kind == OBJECT_TCP;
+
+	if (array__reserve((void **)&model->links, &model->link_cap, model->link_cnt + 1,
+			   sizeof(*link)))
+		return;
+	link = &model->links[model->link_cnt++];
+	memset(link, 0, sizeof(*link));
+	link->task = task;
+	link->class_idx = NO_IDX;
+	link->object = object;
+	link->met = model->link_cnt <= 6; /* as the series says it */
+	link->opened = sample_random(seed, 40);
+	link->failed = sample_random(seed, 8) / 6;
+	link->closed = link->opened;
+	link->active = link->met;
+	link->active_max = link->active + 1;
+	if (!tcp)
+		return;
+	link->tcp_cnt = link->met + link->opened;
+	link->segs_out = sample_random(seed, 20000);
+	link->segs_in = sample_random(seed, 20000);
+	link->retransmits = sample_random(seed, 30);
+	model__task(model, task)->c[COUNTER_NET_RETRANSMITS] += link->retransmits;
+	link->rtt_cnt = link->tcp_cnt;
+	for (uint64_t i = 0; i < link->rtt_cnt; i++) {
+		uint32_t us = 90 + sample_random(seed, 3000);
+
+		link->rtt_sum_us += us;
+		if (!link->rtt_min_us || us < link->rtt_min_us)
+			link->rtt_min_us = us;
+		if (us > link->rtt_max_us)
+			link->rtt_max_us = us;
+	}
+}
+
+/* Of a file: the pipe and its like wait long and move little. */
+static void sample_file(struct model *model, size_t i, uint64_t task, uint64_t *seed)
+{
+	static const uint8_t kinds[] = {OBJECT_PIPE,   OBJECT_EVENTFD,   OBJECT_TERMINAL,
+					OBJECT_KERNEL, OBJECT_DIRECTORY, OBJECT_BLOCK};
+	static const char *const names[] = {"pipe:[48151]",    "[eventfd]", "/dev/pts/3",
+					    "/proc/self/stat", "/srv/data", "/dev/vdb"};
+	uint64_t cnt = 1 + sample_random(seed, 4000);
+	char path[1300];
+	uint32_t object;
+
+	if (i < HOSTILE_CNT) {
+		snprintf(path, sizeof(path), "/srv/%s/%zu", hostile_names[i], i);
+		object = sample_object(model, OBJECT_REGULAR, path, "", 0);
+		model->objects[object].flags = i % 2 ? FILE_DELETED : 0;
+	} else if (i < HOSTILE_CNT + 6) {
+		object =
+			sample_object(model, kinds[i - HOSTILE_CNT], names[i - HOSTILE_CNT], "", 0);
+	} else if (i == HOSTILE_CNT + 6) {
+		memset(path, 'x', sizeof(path));
+		for (size_t at = 0; at < sizeof(path); at += 40)
+			path[at] = '/';
+		snprintf(path + sizeof(path) - 20, 20, "/the-very-end.log");
+		object = sample_object(model, OBJECT_REGULAR, path, "", 0);
+	} else {
+		snprintf(path, sizeof(path), "/var/lib/service/shard-%zu/segment-%05zu.db", i % 7,
+			 i);
+		object = sample_object(model, OBJECT_REGULAR, path, "", 0);
+	}
+	sample_use(model, task, NO_IDX, object, IO_READ, cnt, cnt * sample_random(seed, 9000),
+		   i % 11 == 3 ? 4 : 0, 2000 + sample_random(seed, 400000));
+	if (i % 3 == 0)
+		sample_use(model, task, NO_IDX, object, IO_WRITE, cnt / 2 + 1, cnt * 512, 0,
+			   5000 + sample_random(seed, 100000));
+	if (i % 9 == 0)
+		sample_use(model, task, NO_IDX, object, IO_SYNC, 1 + i % 7, 0, 0,
+			   2000000 + sample_random(seed, 9000000));
+}
+
+static void sample_peer(struct model *model, size_t i, uint64_t task, uint64_t *seed)
+{
+	static const uint8_t kinds[] = {OBJECT_TCP, OBJECT_TCP, OBJECT_UDP, OBJECT_UNIX};
+	static const uint8_t roles[] = {ROLE_SERVER, ROLE_CLIENT, ROLE_DATAGRAM, ROLE_CLIENT};
+	uint64_t cnt = 1 + sample_random(seed, 9000);
+	uint8_t kind = kinds[i % 4], role = roles[i % 4];
+	char name[128];
+	uint32_t object;
+
+	if (kind == OBJECT_UNIX)
+		snprintf(name, sizeof(name), "unix:/run/%s.sock", hostile_names[i % HOSTILE_CNT]);
+	else if (role == ROLE_SERVER)
+		snprintf(name, sizeof(name), "10.1.%zu.7", i);
+	else
+		snprintf(name, sizeof(name), i % 8 < 4 ? "10.0.0.%zu:6379" : "[2001:db8::%zx]:443",
+			 i);
+	object = sample_object(model, kind, name, role == ROLE_SERVER ? "0.0.0.0:8080" : "", role);
+	sample_use(model, task, NO_IDX, object, IO_READ, cnt, cnt * 700, i % 5 == 0, 3000 + 50 * i);
+	sample_use(model, task, NO_IDX, object, IO_WRITE, cnt, cnt * (100 + 60 * i), 0,
+		   9000 + 50 * i);
+	if (role == ROLE_SERVER)
+		sample_use(model, task, NO_IDX, object, IO_REQUEST, cnt, 0, 0,
+			   90000 + sample_random(seed, 9000000));
+	if (role == ROLE_CLIENT)
+		sample_use(model, task, NO_IDX, object, IO_RESPONSE, cnt, 0, 0,
+			   190000 + sample_random(seed, 900000));
+	if (i % 3 == 0)
+		sample_use(model, task, NO_IDX, object, IO_QUEUED, cnt, 0, 0,
+			   4000 + sample_random(seed, 90000));
+	sample_link(model, task, object, seed);
+}
+
+static void sample_series(struct model *model, uint64_t *seed)
+{
+	size_t cnt = SAMPLE_DURATION / 100000000;
+
+	if (array__reserve((void **)&model->samples, &model->sample_cap, SERIES_CNT * cnt,
+			   sizeof(*model->samples)))
+		return;
+	for (int series = 0; series < SERIES_CNT; series++) {
+		for (size_t i = 0; i < cnt; i++) {
+			struct sample *sample = &model->samples[model->sample_cnt++];
+
+			*sample = (struct sample){.at_ns = (int64_t)(i + 1) * 100000000,
+						  .series = series};
+			if (series == SERIES_CONNECTIONS)
+				sample->val = i >= cnt / 3 && i < 2 * cnt / 3 ? 26 : 6;
+			else
+				sample->val = sample_random(seed, i % 50 > 40 ? 30 : 4) *
+					      (series == SERIES_IO_QUEUE ? 250 : 1);
+		}
+	}
+}
+
+/* Files and peers of the first tasks; with many tasks more files than the page has rows for, files
+ * that several of a class use, and what was folded or belongs to nobody. */
+static void sample_io(struct model *model, uint64_t *seed)
+{
+	size_t tasks = model->task_cnt, files = tasks < 6 ? 4 * tasks : 260;
+	size_t peers = tasks < 6 ? 2 * tasks : 41;
+	uint32_t disk;
+
+	for (size_t i = 0; i < files; i++)
+		sample_file(model, i, model->tasks[i % tasks].id, seed);
+	for (size_t i = 0; i < peers; i++)
+		sample_peer(model, i, model->tasks[i * 7 % tasks].id, seed);
+	for (size_t i = 0; tasks > 300 && i < files; i += 5) { /* not those of above */
+		sample_use(model, model->tasks[i + 1].id, NO_IDX, i, IO_READ, 700, 70000, 0, 30000);
+		sample_use(model, model->tasks[i + 8].id, NO_IDX, i, IO_READ, 300, 60000, 1, 20000);
+	}
+	if (tasks >= 1000) {
+		struct task_class *class = &model->classes[3];
+
+		class->folded_cnt = 12;
+		class->folded_by_state[STATE_COMPLETED] = 12;
+		model->meta.tasks_folded = 12;
+		sample_use(model, 0, 3, 20, IO_READ, 5000, 5 << 20, 2, 60000);
+		sample_use(model, 0, NO_IDX, 21, IO_WRITE, 6000, 3 << 20, 0, 50000);
+	}
+	if (tasks) {
+		disk = sample_object(model, OBJECT_DISK, "vdb (254:16)", "", 0);
+		sample_use(model, model->tasks[0].id, NO_IDX, disk, IO_DISK_READ, 900, 9 << 20, 1,
+			   300000);
+		sample_use(model, model->tasks[0].id, NO_IDX, disk, IO_DISK_WRITE, 40, 1 << 20, 0,
+			   700000);
+	}
+	sample_series(model, seed);
+	model__sort_io(model);
+}
+
 static struct model *sample_model(size_t tasks)
 {
 	struct model *model = model__new();
@@ -193,6 +429,7 @@ static struct model *sample_model(size_t tasks)
 	for (size_t i = 0; i < tasks; i++)
 		sample_task(model, i, &seed);
 	sample_slices(model, &seed);
+	sample_io(model, &seed);
 	for (size_t i = 0; i < model->task_cnt; i++)
 		cpu += model->tasks[i].c[COUNTER_ON_CPU];
 	model->meta.process_cpu_ns = cpu + cpu / 100;
@@ -230,6 +467,10 @@ static int sample_truth(const struct model *model, FILE *out)
 		json__kv_i64(&json, "runq", task->c[COUNTER_RUNQUEUE]);
 		json__kv_i64(&json, "lock", task->c[COUNTER_BLOCKED_LOCK]);
 		json__kv_i64(&json, "start", task->start_ns);
+		json__kv_i64(&json, "io",
+			     task->c[COUNTER_IO_READ_BYTES] + task->c[COUNTER_IO_WRITE_BYTES]);
+		json__kv_i64(&json, "net",
+			     task->c[COUNTER_NET_SENT_BYTES] + task->c[COUNTER_NET_RECEIVED_BYTES]);
 		json__kv_i64(&json, "wakes", task->c[COUNTER_WAKE_RECEIVED]);
 		json__kv_u64(&json, "runs", task->runs.cnt);
 		json__obj_end(&json);

@@ -8,6 +8,7 @@
 
 #include "rows.h"
 
+#include <linux/aio_abi.h>
 #include <sys/sendfile.h>
 #include <sys/statfs.h>
 #include <sys/uio.h>
@@ -180,6 +181,53 @@ static inline void run_copy_range(struct row *row)
 	close(out_fd);
 	unlink(in->name);
 	unlink(out->name);
+}
+
+/*
+ * The kernel's asynchronous IO, by its system calls: what was submitted counts when its result is
+ * fetched, and how long it took is not known by then.
+ */
+#define AIO_REQUESTS 20
+
+static inline void aio_round(struct row *row, struct object *file, int fd, aio_context_t context,
+			     bool writes)
+{
+	struct iocb requests[AIO_REQUESTS], *list[AIO_REQUESTS];
+	struct tally *tally = &file->ops[writes ? OP_WRITE : OP_READ];
+	struct io_event events[AIO_REQUESTS];
+	long got;
+
+	memset(requests, 0, sizeof(requests));
+	for (int i = 0; i < AIO_REQUESTS; i++) {
+		list[i] = &requests[i];
+		requests[i].aio_lio_opcode = writes ? IOCB_CMD_PWRITE : IOCB_CMD_PREAD;
+		requests[i].aio_fildes = (unsigned int)fd;
+		requests[i].aio_buf = (uintptr_t)row->buf;
+		requests[i].aio_nbytes = 3000;
+		requests[i].aio_offset = i * 2000;
+	}
+	must(row, syscall(SYS_io_submit, context, AIO_REQUESTS, list) == AIO_REQUESTS, "io_submit");
+	got = syscall(SYS_io_getevents, context, AIO_REQUESTS, AIO_REQUESTS, events, NULL);
+	must(row, got == AIO_REQUESTS, "io_getevents");
+	for (int i = 0; i < AIO_REQUESTS; i++) {
+		must(row, events[i].res >= 0, "an asynchronous request");
+		tally->operations++;
+		tally->bytes += (uint64_t)events[i].res;
+	}
+}
+
+static inline void run_aio(struct row *row)
+{
+	struct object *file = row_file(row, "a");
+	int fd = open_row_file(row, file, O_RDWR | O_CREAT | O_EXCL);
+	aio_context_t context = 0;
+
+	must(row, syscall(SYS_io_setup, AIO_REQUESTS, &context) == 0, "io_setup");
+	aio_round(row, file, fd, context, true);
+	aio_round(row, file, fd, context, false);
+	syscall(SYS_io_destroy, context);
+	close(fd);
+	unlink(file->name);
 }
 
 /* The descriptor that was opened is closed; its copies are used. */

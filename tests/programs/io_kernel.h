@@ -81,7 +81,7 @@ static inline void run_kinds(struct row *row)
 {
 	struct object *signals = object(row, "signalfd", "[signalfd]");
 	struct object *notify = object(row, "inotify", "inotify");
-	struct object *memory = object(row, "memory file", "/memfd:rows");
+	struct object *memory = object(row, "memory file", "memfd:rows");
 	struct object *version = object(row, "kernel file", "/proc/version");
 	struct object *zero = object(row, "character device", "/dev/zero");
 	struct object *null = object(row, "character device", "/dev/null");
@@ -105,7 +105,6 @@ static inline void run_kinds(struct row *row)
 	close(fd);
 	rmdir(row_file(row, "watched")->name);
 
-	memory->is_deleted = true;
 	fd = memfd_create("rows", MFD_CLOEXEC);
 	for (int i = 0; i < 9; i++)
 		must(row, IO(memory, WRITE, write(fd, row->buf, 3333)) == 3333, "write");
@@ -246,7 +245,7 @@ static inline void run_interrupted(struct row *row)
 
 static inline void run_errors(struct row *row)
 {
-	struct object *nothing = object(row, "unknown", "");
+	struct object *nothing = object(row, "unknown", "(unknown)");
 	struct object *full = object(row, "character device", "/dev/full");
 	struct object *file = row_file(row, "a");
 	struct object *pipe;

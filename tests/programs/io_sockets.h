@@ -543,22 +543,29 @@ static inline void run_unix_seq(struct row *row)
 	unix_connection(row, SOCK_SEQPACKET, true);
 }
 
+/* To a path that is given with each datagram, which tells nobody's name, and to one connected to. */
 static inline void run_unix_dgram(struct row *row)
 {
 	struct sockaddr_un addr;
 	char name[128];
 	socklen_t len = unix_address(row, &addr, name, sizeof(name), false);
 	struct object *to = socket_object(row, "unix", "datagram", name, "");
-	struct object *from = socket_object(row, "unix", "datagram", name, "");
+	struct object *unnamed = socket_object(row, "unix", "datagram", "unix:(unnamed)", "");
 	int server = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	int client = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	must(row, bind(server, (struct sockaddr *)&addr, len) == 0, "bind of a unix socket");
 	for (int i = 0; i < 20; i++) {
-		sent(row, to,
-		     IO(to, WRITE, sendto(client, row->buf, 150, 0, (struct sockaddr *)&addr, len)),
+		sent(row, unnamed,
+		     IO(unnamed, WRITE,
+			sendto(client, row->buf, 150, 0, (struct sockaddr *)&addr, len)),
 		     150);
-		received(row, from, IO(from, READ, recv(server, row->buf, 2000, 0)), 150);
+		received(row, to, IO(to, READ, recv(server, row->buf, 2000, 0)), 150);
+	}
+	must(row, connect(client, (struct sockaddr *)&addr, len) == 0, "connect of a unix socket");
+	for (int i = 0; i < 15; i++) {
+		sent(row, to, IO(to, WRITE, send(client, row->buf, 250, 0)), 250);
+		received(row, to, IO(to, READ, recv(server, row->buf, 2000, 0)), 250);
 	}
 	close(client);
 	close(server);
@@ -579,7 +586,7 @@ static inline void run_socketpair(struct row *row)
 			must(row, IO(peer, WRITE, send(fds[0], row->buf, 500, 0)) == 500, "send");
 			must(row, IO(peer, READ, recv(fds[1], row->buf, 600, 0)) == 500, "recv");
 		}
-		if (types[type] == SOCK_DGRAM) {
+		if (types[type] != SOCK_STREAM) {
 			row->datagrams_sent += 10;
 			row->datagrams_received += 10;
 		}

@@ -31,6 +31,7 @@ static struct row rows[] = {
 	ROW("open-ways", run_open_ways, NULL, 1),
 	ROW("sendfile-file", run_sendfile_file, NULL, 1),
 	ROW("copy-range", run_copy_range, NULL, 1),
+	ROW("aio", run_aio, NULL, 1),
 	ROW("dup", run_dup, NULL, 1),
 	ROW("deleted", run_deleted, setup_deleted, 1),
 	ROW("long-path", run_long_path, NULL, 1),

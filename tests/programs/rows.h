@@ -77,7 +77,7 @@ struct row {
 	const char *skipped; /* why */
 	uint64_t born_ns, start_ns, end_ns;
 	uint64_t datagrams_sent, datagrams_received;
-	uint64_t mapped, unmapped, touched; /* bytes */
+	uint64_t mapped, unmapped, resident; /* bytes */
 	long minflt, majflt;
 	char kernel_io[512]; /* its /proc/.../io, as JSON members */
 	struct object *objects;
@@ -443,9 +443,9 @@ static inline void print_row(const struct row *row)
 	printf(", \"born_ns\": %" PRIu64 ", \"start_ns\": %" PRIu64 ", \"end_ns\": %" PRIu64
 	       ", \"datagrams_sent\": %" PRIu64 ", \"datagrams_received\": %" PRIu64
 	       ", \"mapped_bytes\": %" PRIu64 ", \"unmapped_bytes\": %" PRIu64
-	       ", \"touched_bytes\": %" PRIu64 ", \"minflt\": %ld, \"majflt\": %ld",
+	       ", \"resident_bytes\": %" PRIu64 ", \"minflt\": %ld, \"majflt\": %ld",
 	       row->born_ns, row->start_ns, row->end_ns, row->datagrams_sent,
-	       row->datagrams_received, row->mapped, row->unmapped, row->touched, row->minflt,
+	       row->datagrams_received, row->mapped, row->unmapped, row->resident, row->minflt,
 	       row->majflt);
 	printf(", \"kernel_io\": {%s}, \"objects\": [", row->kernel_io);
 	for (int i = 0; i < row->object_cnt; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A hand-made model with a bit of everything: threads and tasks of a runtime, a class with folded
- * tasks, edges, slices, losses, hostile names. Its numbers are round, so that tests can say what
+ * tasks, edges, slices, losses, hostile names, files and peers. Its numbers are round, so that tests can say what
  * must come out. Included by the tests of schema, export and analyze.
  */
 #ifndef TESTS_UNIT_RICH_MODEL_H
@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "model/model.h"
+#include "rich_io.h"
 
 #define MS           1000000LL
 #define SEC          1000000000LL
@@ -171,10 +172,32 @@ __attribute__((unused)) static void rich_meta(struct model *model)
 	meta->records_seen = 1000;
 }
 
+__attribute__((unused)) static void rich_io(struct model *model)
+{
+	struct task *task = model__task(model, THREAD(101));
+
+	rich_objects(model, "/tmp/" HOSTILE_NAME);
+	rich_io_main(model, model__task(model, THREAD(100)));
+	task->c[COUNTER_NET_SENDS] = 10;
+	task->c[COUNTER_NET_SENT_BYTES] = 1000;
+	add_use(model, task->id, RICH_SOCK, IO_WRITE, 10, 1000, 5 * US);
+	add_link(model, task->id, RICH_SOCK)->met = 1;
+	model->links[model->link_cnt - 1].active = 1;
+	model->links[model->link_cnt - 1].active_max = 1;
+	for (uint32_t nr = 1; nr <= 6; nr++)
+		rich_io_server(model, model__task(model, TASK(nr)), nr);
+	rich_io_folded(model, model__class_get(model, 0xf01d, RUNTIME_MARKS, "folded class"));
+	/* write-back by the kernel, for nobody in particular */
+	add_use(model, 0, RICH_SDA, IO_DISK_WRITE, 50, 819200, 4000 * US);
+	rich_samples(model);
+	model__sort_io(model);
+}
+
 __attribute__((unused)) static struct model *rich_model(void)
 {
 	static const enum model_cap measured[] = {
-		CAP_CPU, CAP_WAITS, CAP_FAULTS, CAP_WAKES, CAP_CYCLES, CAP_RUNS, CAP_PROBE_PRICE,
+		CAP_CPU,         CAP_WAITS, CAP_FAULTS,  CAP_WAKES,      CAP_CYCLES, CAP_RUNS,
+		CAP_PROBE_PRICE, CAP_IO,    CAP_NETWORK, CAP_DISK_BYTES, CAP_DISK,
 	};
 	struct model *model = model__new();
 
@@ -185,6 +208,7 @@ __attribute__((unused)) static struct model *rich_model(void)
 	for (uint32_t nr = 1; nr <= 6; nr++)
 		add_marks(model, nr);
 	rich_tables(model);
+	rich_io(model);
 	return model;
 }
 

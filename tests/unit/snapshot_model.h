@@ -134,6 +134,69 @@ static inline void fill_slice(struct model *model, unsigned int i)
 		slice->c[k] = (int64_t)any();
 }
 
+static inline void fill_object(struct model *model)
+{
+	if (array__reserve((void **)&model->objects, &model->object_cap, model->object_cnt + 1,
+			   sizeof(*model->objects)))
+		abort();
+	model->objects[model->object_cnt++] = (struct object){.ino = any(),
+							      .dev = (uint32_t)any(),
+							      .name = any_string(model),
+							      .local = any_string(model),
+							      .kind = noise() % OBJECT_KIND_CNT,
+							      .role = noise() % ROLE_CNT,
+							      .flags = noise() % 8};
+}
+
+/* Row `i` of a task, a class or nobody; not in order, but no two are equal. */
+static inline void fill_use(struct model *model, unsigned int i)
+{
+	struct use *use;
+
+	if (array__reserve((void **)&model->uses, &model->use_cap, model->use_cnt + 1,
+			   sizeof(*use)))
+		abort();
+	use = &model->uses[model->use_cnt++];
+	*use = (struct use){.task = i % 5 ? noise() << 20 | i : 0,
+			    .class_idx = i % 10 == 5 ? i / 10 % (uint32_t)model->class_cnt : NO_IDX,
+			    .object = (uint32_t)(i / IO_OP_CNT % model->object_cnt),
+			    .op = (uint8_t)(i % IO_OP_CNT),
+			    .cnt = any(),
+			    .bytes = any(),
+			    .errors = any(),
+			    .again = any()};
+	fill_hist(&use->latency);
+}
+
+static inline void fill_link(struct model *model, unsigned int i)
+{
+	struct link *link;
+
+	if (array__reserve((void **)&model->links, &model->link_cap, model->link_cnt + 1,
+			   sizeof(*link)))
+		abort();
+	link = &model->links[model->link_cnt++];
+	*link = (struct link){.task = i % 7 ? noise() << 20 | i : 0,
+			      .class_idx =
+				      i % 14 == 7 ? i / 14 % (uint32_t)model->class_cnt : NO_IDX,
+			      .object = (uint32_t)(i % model->object_cnt)};
+	/* all numbers are of eight or four bytes */
+	for (uint64_t *field = &link->met; field <= &link->rtt_cnt; field++)
+		*field = any();
+	for (uint32_t *field = &link->rtt_min_us; field <= &link->mss; field++)
+		*field = (uint32_t)any();
+}
+
+static inline void fill_sample(struct model *model, unsigned int i)
+{
+	if (array__reserve((void **)&model->samples, &model->sample_cap, model->sample_cnt + 1,
+			   sizeof(*model->samples)))
+		abort();
+	model->samples[model->sample_cnt++] = (struct sample){.at_ns = (int64_t)(noise() << 20 | i),
+							      .val = (int64_t)any(),
+							      .series = noise() % SERIES_CNT};
+}
+
 static inline struct model *make_model(unsigned int tasks)
 {
 	struct model *model = model__new();
@@ -152,6 +215,15 @@ static inline struct model *make_model(unsigned int tasks)
 	}
 	for (unsigned int i = 0; i < 2 * tasks; i++)
 		fill_slice(model, i);
+	for (unsigned int i = 0; i < tasks; i++)
+		fill_object(model);
+	for (unsigned int i = 0; i < 2 * tasks; i++)
+		fill_use(model, i);
+	for (unsigned int i = 0; i < tasks; i++)
+		fill_link(model, i);
+	for (unsigned int i = 0; i < tasks; i++)
+		fill_sample(model, i);
+	model__sort_io(model); /* as the reader leaves them */
 	return model;
 }
 
@@ -187,6 +259,47 @@ static inline bool same_class(const struct task_class *a, const struct task_clas
 	       !memcmp(a->folded_c, b->folded_c, sizeof(a->folded_c)) &&
 	       same_hist(&a->folded_runs, &b->folded_runs) &&
 	       same_hist(&a->folded_wake, &b->folded_wake);
+}
+
+static inline bool same_object(const struct object *a, const struct object *b)
+{
+	return a->ino == b->ino && a->dev == b->dev && a->name == b->name && a->local == b->local &&
+	       a->kind == b->kind && a->role == b->role && a->flags == b->flags;
+}
+
+static inline bool same_use(const struct use *a, const struct use *b)
+{
+	return a->task == b->task && a->class_idx == b->class_idx && a->object == b->object &&
+	       a->op == b->op && a->cnt == b->cnt && a->bytes == b->bytes &&
+	       a->errors == b->errors && a->again == b->again &&
+	       same_hist(&a->latency, &b->latency);
+}
+
+static inline bool same_sample(const struct sample *a, const struct sample *b)
+{
+	return a->at_ns == b->at_ns && a->val == b->val && a->series == b->series;
+}
+
+/* What of the IO side differs first, or NULL. */
+static inline const char *difference_io(const struct model *a, const struct model *b)
+{
+	_Static_assert(sizeof(struct link) == 8 + 8 + 6 * 8 + 10 * 8 + 4 * 4, "no padding");
+
+	if (a->object_cnt != b->object_cnt || a->use_cnt != b->use_cnt ||
+	    a->link_cnt != b->link_cnt || a->sample_cnt != b->sample_cnt)
+		return "a count of IO";
+	for (size_t i = 0; i < a->object_cnt; i++)
+		if (!same_object(&a->objects[i], &b->objects[i]))
+			return "objects";
+	for (size_t i = 0; i < a->use_cnt; i++)
+		if (!same_use(&a->uses[i], &b->uses[i]))
+			return "uses";
+	if (a->link_cnt && memcmp(a->links, b->links, a->link_cnt * sizeof(*a->links)))
+		return "links";
+	for (size_t i = 0; i < a->sample_cnt; i++)
+		if (!same_sample(&a->samples[i], &b->samples[i]))
+			return "samples";
+	return NULL;
 }
 
 /* What differs first, or NULL. */
@@ -234,7 +347,7 @@ static inline const char *difference(const struct model *a, const struct model *
 			return "edges";
 	if (a->slice_cnt && memcmp(a->slices, b->slices, a->slice_cnt * sizeof(*a->slices)))
 		return "slices";
-	return NULL;
+	return difference_io(a, b);
 }
 
 static inline bool is_whole(const struct snapshot_status *status)

@@ -11,39 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "json_lines.h"
+#include "export_lines.h"
 #include "rich_model.h"
 #include "snapshot/snapshot.h"
-#include "tap.h"
-
-static char *export_with(const struct model *model, export_fn write,
-			 const struct export_options *options)
-{
-	struct analysis *analysis = analysis__new(model);
-	char *text = NULL;
-	size_t sz;
-	FILE *out = open_memstream(&text, &sz);
-	int err = write(model, analysis, options, out);
-
-	fclose(out);
-	ok(!err && strlen(text) == sz, "exported %zu bytes", sz);
-	analysis__free(analysis);
-	return text;
-}
-
-static char *ndjson_of(const struct model *model)
-{
-	const struct export_options options = {.slices = true};
-
-	return export_with(model, export_ndjson, &options);
-}
-
-static const char *next_line(const char *at)
-{
-	const char *end = strchr(at, '\n');
-
-	return end && end[1] ? end + 1 : NULL;
-}
 
 /* The nearest schema row at or above the path, or NULL. */
 static const struct schema_field *row_above(const char *record, const char *path)
@@ -133,40 +103,13 @@ static const char *missing_field(const struct json_line *line, const char *recor
 	return NULL;
 }
 
-static bool has_reason(const struct json_line *line, const char *path)
-{
-	char entry[200];
-	const struct json_item *item;
-
-	snprintf(entry, sizeof(entry), "not_measured.%s", path);
-	item = json_line__find(line, entry);
-	return item && item->type == JSON_STR && *item->text;
-}
-
-/* A null without a reason, or a reason without its null. */
-static const char *unreasoned(const struct json_line *line)
-{
-	for (size_t i = 0; i < line->cnt; i++) {
-		const struct json_item *item = &line->items[i];
-		const struct json_item *null;
-
-		if (item->type == JSON_NULL && !has_reason(line, item->path))
-			return item->path;
-		if (strncmp(item->path, "not_measured.", 13))
-			continue;
-		null = json_line__find(line, item->path + 13);
-		if (!null || null->type != JSON_NULL)
-			return item->path;
-	}
-	return NULL;
-}
-
 static void test_shape(const char *text)
 {
-	static const char *const order[] = {"meta",  "class",   "task",   "edge",
-					    "slice", "finding", "counter"};
+	static const char *const order[] = {"meta",       "class",  "task",  "edge",    "file",
+					    "connection", "series", "slice", "finding", "counter"};
+	enum { ORDER_CNT = sizeof(order) / sizeof(order[0]) };
 	struct json_line line = {};
-	size_t stage = 0, seen[7] = {};
+	size_t stage = 0, seen[ORDER_CNT] = {};
 
 	for (const char *at = text; at; at = next_line(at)) {
 		const struct json_item *record;
@@ -177,9 +120,9 @@ static void test_shape(const char *text)
 		if (!ok(!line.bad && record && line.cnt > 1 && record == &line.items[1],
 			"a JSON object, \"record\" first"))
 			continue;
-		while (stage < 7 && strcmp(order[stage], record->text))
+		while (stage < ORDER_CNT && strcmp(order[stage], record->text))
 			stage++;
-		if (!ok(stage < 7, "%s stands in its place", record->text))
+		if (!ok(stage < ORDER_CNT, "%s stands in its place", record->text))
 			break;
 		seen[stage]++;
 		wrong = unknown_key(&line, record->text);
@@ -190,35 +133,10 @@ static void test_shape(const char *text)
 		wrong = unreasoned(&line);
 		ok(!wrong, "%s: every null has its reason (%s)", record->text, wrong ? wrong : "");
 	}
-	for (size_t i = 0; i < 7; i++)
+	for (size_t i = 0; i < ORDER_CNT; i++)
 		ok(seen[i] > 0, "%s: %zu records", order[i], seen[i]);
 	free(line.items);
 }
-
-/* The line of the record whose `key` has this value. */
-static bool find_record(struct json_line *line, const char *text, const char *record,
-			const char *key, const char *val)
-{
-	for (const char *at = text; at; at = next_line(at)) {
-		const struct json_item *item;
-
-		json_line__read(line, at);
-		item = json_line__find(line, "record");
-		if (!item || strcmp(item->text, record))
-			continue;
-		item = key ? json_line__find(line, key) : NULL;
-		if (!key || (item && !strcmp(item->text, val)))
-			return true;
-	}
-	return false;
-}
-
-struct expected {
-	const char *record, *key, *val; /* which record */
-	const char *path;
-	const char *want; /* its text; NULL: null */
-	const char *why;
-};
 
 static const struct expected expected[] = {
 	{"meta", NULL, NULL, "started_at", "2023-11-14T22:13:20.000000005Z", NULL},
@@ -253,7 +171,6 @@ static const struct expected expected[] = {
 	{"task", "task_id", "100:0", "wake_latency.max_ns", "2000000", NULL},
 	{"task", "task_id", "100:0", "runs", NULL, "a thread has no polls"},
 	{"task", "task_id", "100:0", "time.waiting_ns", NULL, "a thread has no polls"},
-	{"task", "task_id", "100:0", "io_metrics", NULL, "this version does not count IO per task"},
 	{"task", "task_id", "100:0", "gpu_metrics", NULL, "no GPU source on this machine"},
 	{"task", "task_id", "100:0", "end_time", NULL, "it lived on when the recording ended"},
 	{"task", "task_id", "100:0", "bottleneck_type", "Cpu", NULL},
@@ -291,8 +208,6 @@ static const struct expected expected[] = {
 	{"class", "name", "marks class", "time.on_cpu_ns.max", "6000000", NULL},
 	{"class", "name", "marks class", "cpu_metrics.usage_percent.total", NULL,
 	 "a sum of percentages says nothing"},
-	{"class", "name", "marks class", "io_metrics", NULL,
-	 "this version does not count IO per task"},
 	{"class", "name", "threads", "time.on_cpu_ns.p50", NULL, "n too small (n=2)"},
 	{"class", "name", "folded class", "counts.total", "40", NULL},
 	{"class", "name", "folded class", "counts.cancelled", "10", NULL},
@@ -318,30 +233,6 @@ static const struct expected expected[] = {
 	{"counter", "name", "unattributed_cpu_ns", "value", "79000000", NULL},
 	{"counter", "name", "probe_hits", "value", "21", NULL},
 };
-
-static void test_values(const char *text)
-{
-	struct json_line line = {};
-
-	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
-		const struct expected *e = &expected[i];
-		const struct json_item *item = NULL;
-		char entry[200];
-		bool fits;
-
-		if (find_record(&line, text, e->record, e->key, e->val))
-			item = json_line__find(&line, e->path);
-		fits = item && (e->want ? !strcmp(item->text, e->want) : item->type == JSON_NULL);
-		if (fits && e->why) {
-			snprintf(entry, sizeof(entry), "not_measured.%s", e->path);
-			item = json_line__find(&line, entry);
-			fits = item && !strcmp(item->text, e->why);
-		}
-		ok(fits, "%s %s: %s is %s (%s)", e->record, e->val ? e->val : "", e->path,
-		   e->want ? e->want : e->why, item ? item->text : "not there");
-	}
-	free(line.items);
-}
 
 /* No byte that a terminal or a page would act on. */
 static bool is_harmless(const char *text, bool colour)
@@ -554,7 +445,7 @@ int main(int argc, char **argv)
 	ndjson = ndjson_of(model);
 	summary = export_with(model, export_summary, &plain);
 	test_shape(ndjson);
-	test_values(ndjson);
+	check_values(ndjson, expected, sizeof(expected) / sizeof(expected[0]));
 	test_hostile(ndjson);
 	test_summary(model);
 	test_write_errors(model);

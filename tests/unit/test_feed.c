@@ -30,8 +30,11 @@ struct truth {
 	uint64_t lost;
 };
 
+/* Of an event no more than these records need: a file's would be big. */
+#define EVENT_SZ (offsetof(struct event, slice) + sizeof(struct event_slice))
+
 struct item {
-	struct event event;
+	struct event *event;
 	uint64_t key; /* its place in the order */
 	struct truth *of;
 	bool dropped;
@@ -39,6 +42,7 @@ struct item {
 
 static struct truth truth[TASKS];
 static struct item *items;
+static char *events;
 static size_t item_cnt;
 static size_t piece_cnt; /* that the timeline should have */
 static unsigned int seed;
@@ -50,17 +54,17 @@ static uint64_t upto(uint64_t max)
 
 static struct event *emit(struct truth *of, enum wire_kind kind, uint64_t ns)
 {
+	struct event *event = (struct event *)(events + item_cnt * EVENT_SZ);
 	struct item *item = &items[item_cnt++];
 
 	if (item_cnt > MAX_EVTS)
 		exit(2);
-	memset(item, 0, sizeof(*item));
-	item->of = of;
-	item->key = ns;
-	item->event.kind = kind;
-	item->event.tgid = 42;
-	item->event.ns = ns;
-	return &item->event;
+	memset(event, 0, EVENT_SZ);
+	event->kind = kind;
+	event->tgid = 42;
+	event->ns = ns;
+	*item = (struct item){.event = event, .key = ns, .of = of};
+	return event;
 }
 
 /* What the merge rules of wire.h say, written down a second time. */
@@ -238,7 +242,7 @@ static int compare(const void *a, const void *b)
 static void order(uint64_t jitter_ns, bool reverse)
 {
 	for (size_t i = 0; i < item_cnt; i++) {
-		items[i].key = items[i].event.ns + upto(jitter_ns);
+		items[i].key = items[i].event->ns + upto(jitter_ns);
 		if (reverse)
 			items[i].key = UINT64_MAX - items[i].key;
 	}
@@ -249,7 +253,7 @@ static void order(uint64_t jitter_ns, bool reverse)
 static void drop_partials(void)
 {
 	for (size_t i = 0; i < item_cnt; i++) {
-		const struct event *event = &items[i].event;
+		const struct event *event = items[i].event;
 
 		if (event->kind != WIRE_SLICE || event->slice.flags != SLICE_PARTIAL || upto(2))
 			continue;
@@ -273,7 +277,7 @@ static struct model *feed_all(const struct feed_options *options)
 
 	for (size_t i = 0; i < item_cnt; i++) {
 		if (!items[i].dropped)
-			good &= !feed__event(model, &items[i].event);
+			good &= !feed__event(model, items[i].event);
 	}
 	if (!good)
 		ok(false, "the feed takes every event");
@@ -564,7 +568,8 @@ static void time_feed(void)
 int main(void)
 {
 	items = calloc(MAX_EVTS, sizeof(*items));
-	if (!items)
+	events = calloc(MAX_EVTS, EVENT_SZ);
+	if (!items || !events)
 		return 2;
 	for (unsigned int i = 1; i <= 3; i++)
 		test_orders(i);
@@ -572,5 +577,6 @@ int main(void)
 	test_thin();
 	time_feed();
 	free(items);
+	free(events);
 	return tap_done();
 }

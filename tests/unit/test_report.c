@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The report's own parts: hashes, escaping, columns, percentiles, and that a page of any size is
- * whole and says nothing that it should escape. TAP. `test_report --page N PAGE TRUTH` writes a
- * page and its truth for tests/page/run-page.t.
+ * whole and says nothing that it should escape. TAP. `test_report --page N PAGE TRUTH [NDJSON]`
+ * writes a page and its truth for tests/page/run-page.t.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -11,6 +11,7 @@
 #include <zlib.h>
 
 #include "../page/sample.h"
+#include "export/export.h"
 #include "model/schema.h"
 #include "report/columns.h"
 #include "report/markup.h"
@@ -196,9 +197,9 @@ static void test_pages(void)
 
 		snprintf(name, sizeof(name), "%zu tasks: a whole page", sizes[i]);
 		ok(page && strlen(page) == sz && strstr(page, "</html>"), name);
-		snprintf(name, sizeof(name), "%zu tasks: four scripts and nothing else runs",
+		snprintf(name, sizeof(name), "%zu tasks: seven scripts and nothing else runs",
 			 sizes[i]);
-		ok(page && count(page, "<script") == 4 && !strstr(page, "<img") &&
+		ok(page && count(page, "<script") == 7 && !strstr(page, "<img") &&
 			   !strstr(page, "<svg onload"),
 		   name);
 		ok(page && strstr(page, "data-theme=\"dark\"") && !strstr(page, "style=\""),
@@ -256,14 +257,17 @@ static void test_extremes(void)
 	model__free(model);
 }
 
-/* `size`: how many tasks; with a "u" behind it nothing of them was measured. */
-static int write_files(const char *size, const char *page_path, const char *truth_path)
+/* `size`: how many tasks; with a "u" behind it nothing of them was measured. The NDJSON is optional:
+ * of many tasks it is long. */
+static int write_files(const char *size, const char *page_path, const char *truth_path,
+		       const char *ndjson_path)
 {
 	char *end;
 	struct model *model = sample_model(strtoul(size, &end, 10));
 	struct analysis *analysis = analysis__new(model);
 	FILE *page = fopen(page_path, "w"), *truth = fopen(truth_path, "w");
-	int err = page && truth && analysis ? 0 : -EIO;
+	FILE *ndjson = ndjson_path ? fopen(ndjson_path, "w") : NULL;
+	int err = page && truth && analysis && (ndjson || !ndjson_path) ? 0 : -EIO;
 
 	for (int cap = CAP_ALWAYS + 1; *end == 'u' && cap < CAP_CNT; cap++)
 		model__cap_miss(model, cap, "the test says <so>");
@@ -271,6 +275,10 @@ static int write_files(const char *size, const char *page_path, const char *trut
 		err = report_html(model, analysis, NULL, page);
 	if (!err)
 		err = sample_truth(model, truth);
+	if (!err && ndjson)
+		err = export_ndjson(model, analysis, &(struct export_options){}, ndjson);
+	if (ndjson && fclose(ndjson))
+		err = -EIO;
 	if (page && fclose(page))
 		err = -EIO;
 	if (truth && fclose(truth))
@@ -284,8 +292,8 @@ static int write_files(const char *size, const char *page_path, const char *trut
 
 int main(int argc, char **argv)
 {
-	if (argc == 5 && !strcmp(argv[1], "--page"))
-		return write_files(argv[2], argv[3], argv[4]);
+	if (argc >= 5 && !strcmp(argv[1], "--page"))
+		return write_files(argv[2], argv[3], argv[4], argv[5]);
 	test_sha256();
 	test_escape();
 	test_percentiles();

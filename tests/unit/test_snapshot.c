@@ -155,7 +155,7 @@ static void test_twice(const struct model *model, const struct buf *file)
 
 static void test_damage(void)
 {
-	struct model *model = make_model(4);
+	struct model *model = make_model(2);
 	struct buf file;
 
 	write_model(model);

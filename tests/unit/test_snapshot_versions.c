@@ -115,6 +115,13 @@ static void edit_critical(struct asnap_chunk *chunk, struct buf *raw, struct buf
 		add_unknown(chunk, out, CHUNK_CRITICAL);
 }
 
+static void edit_nothing(struct asnap_chunk *chunk, struct buf *raw, struct buf *out)
+{
+	(void)chunk;
+	(void)raw;
+	(void)out;
+}
+
 /* Replaces a name by one of the same length, everywhere in a chunk. */
 static void rename_all(struct buf *raw, const char *from, const char *to)
 {
@@ -134,6 +141,68 @@ static void edit_older(struct asnap_chunk *chunk, struct buf *raw, struct buf *o
 	}
 	if (chunk->fourcc == CHUNK_CAPS)
 		rename_all(raw, "scores", "sc0res");
+}
+
+/* As the version before IO: no tables, counters and capabilities of it; kinds that nobody knows. */
+static void edit_before_io(struct asnap_chunk *chunk, struct buf *raw, struct buf *out)
+{
+	(void)out;
+	if (chunk->fourcc == CHUNK_OBJECTS || chunk->fourcc == CHUNK_USES ||
+	    chunk->fourcc == CHUNK_LINKS || chunk->fourcc == CHUNK_SAMPLES)
+		chunk->fourcc = FOURCC('Z', 'Z', 'Z', 'Z');
+	if (chunk->fourcc == CHUNK_ENUMS) {
+		rename_all(raw, "object", "oBject");
+		rename_all(raw, "series", "sEries");
+	}
+	if (chunk->fourcc == CHUNK_TASKS || chunk->fourcc == CHUNK_CLASSES)
+		rename_all(raw, "c.io_read_bytes", "c.xx_read_bytes");
+	if (chunk->fourcc == CHUNK_CAPS) {
+		rename_all(raw, "disk_bytes", "disk_Bytes");
+		rename_all(raw, "rss", "rSs");
+	}
+}
+
+/* As a later version: its own kinds of objects, operations and series. */
+static void edit_io_enums(struct asnap_chunk *chunk, struct buf *raw, struct buf *out)
+{
+	(void)out;
+	if (chunk->fourcc != CHUNK_ENUMS)
+		return;
+	rename_all(raw, "eventfd", "eventXX");
+	rename_all(raw, "listener", "lXXtener");
+	rename_all(raw, "accept", "acXXpt");
+	rename_all(raw, "disk_in_flight", "disk_in_XXight");
+}
+
+static void set_column(struct buf *raw, const char *name, uint64_t val, uint32_t rows)
+{
+	uint64_t vals[64];
+	char old[32], gone[32];
+	struct buf copy = {};
+
+	for (uint32_t i = 0; i < rows; i++)
+		vals[i] = val;
+	snprintf(old, sizeof(old), "%c%s", (int)strlen(name), name);
+	snprintf(gone, sizeof(gone), "%c%.*s", (int)strlen(name), (int)strlen(name),
+		 "xxxxxxxxxxxxxxxxx");
+	rename_all(raw, old, gone);
+	column__put_ints(&copy, name, vals, rows);
+	buf__add(raw, copy.data, copy.sz);
+	buf__free(&copy);
+}
+
+static void edit_bad_object(struct asnap_chunk *chunk, struct buf *raw, struct buf *out)
+{
+	(void)out;
+	if (chunk->fourcc == CHUNK_LINKS)
+		set_column(raw, "object", 20, chunk->rows);
+}
+
+static void edit_bad_object_table(struct asnap_chunk *chunk, struct buf *raw, struct buf *out)
+{
+	(void)out;
+	if (chunk->fourcc == CHUNK_OBJECTS)
+		set_column(raw, "name", 1ULL << 40, chunk->rows);
 }
 
 /* As a version that numbers states otherwise, and has a runtime and a kind of edge of its own. */
@@ -245,6 +314,84 @@ static void test_earlier(const struct model *model)
 	model__free(read);
 }
 
+/* What reading IO needs beside columns and enums. */
+static void test_io(const struct model *model)
+{
+	struct snapshot_status status;
+	struct model *read = read_edited(model, edit_before_io, &status);
+	size_t good = 0, uses = 0, samples = 0;
+
+	for (size_t i = 0; read && i < read->task_cnt; i++)
+		good += !read->tasks[i].c[COUNTER_IO_READ_BYTES] &&
+			read->tasks[i].c[COUNTER_IO_WRITE_BYTES] ==
+				model->tasks[i].c[COUNTER_IO_WRITE_BYTES];
+	ok(read && is_whole(&status) && !read->object_cnt && !read->use_cnt && !read->link_cnt &&
+		   !read->sample_cnt && good == model->task_cnt,
+	   "a file from before IO opens, with empty tables");
+	ok(read && !read->caps[CAP_DISK_BYTES].measured && !read->caps[CAP_RSS].measured &&
+		   !strcmp(model__str(read, read->caps[CAP_DISK_BYTES].reason),
+			   "the kernel's IO accounting was not read"),
+	   "and its counters are not measured, which is not 0");
+	model__free(read);
+
+	read = read_edited(model, edit_io_enums, &status);
+	for (size_t i = 0; i < model->use_cnt; i++)
+		uses += model->uses[i].op != IO_ACCEPT;
+	for (size_t i = 0; i < model->sample_cnt; i++)
+		samples += model->samples[i].series != SERIES_DISK_IN_FLIGHT;
+	good = 0;
+	for (size_t i = 0; read && i < read->object_cnt; i++) {
+		unsigned int kind = model->objects[i].kind, role = model->objects[i].role;
+
+		good += read->objects[i].kind == (kind == OBJECT_EVENTFD ? OBJECT_UNKNOWN : kind) &&
+			read->objects[i].role == (role == ROLE_LISTENER ? ROLE_UNKNOWN : role);
+	}
+	ok(read && good == model->object_cnt,
+	   "kinds of objects and roles that are new are unknown");
+	ok(read && read->use_cnt == uses && uses < model->use_cnt && read->sample_cnt == samples &&
+		   samples < model->sample_cnt && is_whole(&status),
+	   "uses and samples of what is new are left out");
+	model__free(read);
+
+	read = read_edited(model, edit_bad_object, &status);
+	ok(read && !read->link_cnt && read->use_cnt == model->use_cnt && status.chunk_bad == 1,
+	   "links to an object that is not there are refused");
+	model__free(read);
+	read = read_edited(model, edit_bad_object_table, &status);
+	good = 0;
+	for (size_t i = 0; read && i < read->use_cnt; i++)
+		good += read->uses[i].object == 0;
+	ok(read && read->object_cnt == 1 && good == model->use_cnt &&
+		   read->link_cnt == model->link_cnt && status.chunk_bad == 1 &&
+		   !strcmp(model__str(read, read->objects[0].name), "(lost)"),
+	   "when the objects are damaged, uses and links are of one that is lost");
+	model__free(read);
+}
+
+/* A checkpoint is written in the middle of it all. */
+static void test_unsorted(void)
+{
+	struct model *model = make_model(30), *read;
+	struct snapshot_status status;
+	struct buf file;
+	size_t cnt;
+
+	for (size_t i = 0; i < model->use_cnt / 2; i++) {
+		struct use use = model->uses[i];
+
+		model->uses[i] = model->uses[model->use_cnt - 1 - i];
+		model->uses[model->use_cnt - 1 - i] = use;
+	}
+	file = edited(model, edit_nothing);
+	model__sort_io(model);
+	read = snapshot__read_mem(file.data, file.sz, &status);
+	ok(read && !difference(model, read), "rows in any order are read in theirs");
+	ok(read && model__uses(read, 0, NO_IDX, &cnt) && cnt, "so that they are found");
+	model__free(read);
+	model__free(model);
+	buf__free(&file);
+}
+
 static void test_hostile(const struct model *model)
 {
 	struct snapshot_status status;
@@ -266,6 +413,8 @@ int main(void)
 	test_later(model);
 	test_earlier(model);
 	test_enums(model);
+	test_io(model);
+	test_unsorted();
 	test_hostile(model);
 	model__free(model);
 	return tap_done();

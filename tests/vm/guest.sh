@@ -26,6 +26,7 @@ asleep
 marks
 arm
 load
+io
 hw
 kill
 '

@@ -87,6 +87,24 @@ record() {
 	is "$ended:$?" 0:0 "$name: the program and the recording end well"
 }
 
+# record_quiet NAME OPTIONS PROGRAM [ARG...] : the program goes on, and does nothing more, until the
+# recording has ended.
+record_quiet() {
+	local name=$1 options=$2 ended
+	shift 2
+	start_program "$name" "$@"
+	# shellcheck disable=SC2086 # several options
+	start_tracer "$name" -p "$program" -o "/out/$name.ndjson" $options
+	go
+	wait_for 60 has_line quiet "/out/$name.truth"
+	kill -INT "$tracer"
+	wait "$tracer"
+	ended=$?
+	kill -USR1 "$program"
+	wait "$program"
+	is "$ended:$?" 0:0 "$name: the recording and the program end well"
+}
+
 # compare NAME WHAT [ARG...] : live.py's part.
 compare() {
 	echo "$@" >>/out/comparisons
@@ -175,6 +193,21 @@ step_load() {
 	record load '' marks rate 8000 5 6
 	end TERM $burner
 	compare load load
+}
+
+# Files, sockets and connections by each source of IO accounting, each on its own.
+IO_SOURCES='syscall syscall-classic fentry kprobe kprobe-tracefs'
+
+step_io() {
+	local source
+	for source in $IO_SOURCES; do
+		record "io-$source" "--io-source $source" io_truth --dir /tmp
+		compare "io-$source" io "$source"
+	done
+	for source in ${FULL:+syscall-classic kprobe-tracefs} syscall fentry kprobe; do
+		record_quiet "conn-$source" "--io-source $source" conn_truth
+		compare "conn-$source" conn "$source"
+	done
 }
 
 # Hardware counters: stood in for by software events; without them null, with the reason.

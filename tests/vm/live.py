@@ -25,6 +25,7 @@ sys.dont_write_bytecode = True
 import truth # pylint: disable=wrong-import-position
 
 FLOOR = 5
+truth.CLOCK_FACTOR = 20
 # Ten delays in one sum: ten times the chance of a gap.
 FLOORS = {"wake latency: woken until running, within 5%": 30}
 GAP_NS = 40 * truth.MS
@@ -212,7 +213,12 @@ def compare_hw(name, out, patience, _, source):
            f"{name}: null, and why", [vals, reasons])
 
 
-KINDS = {"threads": compare_threads, "asleep": compare_asleep, "marks": compare_marks,
+def compare_io(name, out, _, __, source):
+    report_together(name, run_script("io_compare.py", name.split("-")[0], out / f"{name}.truth",
+                                     out / f"{name}.ndjson", source))
+
+
+KINDS = {"io": compare_io, "conn": compare_io, "threads": compare_threads, "asleep": compare_asleep, "marks": compare_marks,
          "load": compare_load, "hw": compare_hw}
 
 

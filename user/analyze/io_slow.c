@@ -25,7 +25,9 @@ struct slow_rule {
 	enum model_cap cap;
 	uint64_t min_cnt; /* fewer prove nothing */
 	uint64_t mean_ns, p99_ns, critical_p99_ns;
-	double life, critical_life; /* share of the life of who spent most on it; 0: not asked */
+	/* share of the life of who spent most on it that is worth a word, and that is so also where each
+	 * one is quick; 0: not asked */
+	double life, much_life;
 	bool is_info; /* never more than a note */
 	double cost; /* factor on the time, for ranking */
 	const char *recommendation;
@@ -35,10 +37,10 @@ struct slow_rule {
 static const struct slow_rule slow_rules[] = {
 	{
 		/* A flash disk with its own power takes 0.1 to 2 ms, a rotating one 10 to 20. What
-		 * counts is that somebody spends a part of his life on it. */
+		 * counts is that somebody spends a part of its life on it. */
 		.id = "slow-sync",
-		.path = "sync",
-		.what = "Syncing files is slow",
+		.path = "sync.total_ns",
+		.what = "Syncing files takes long",
 		.unit = "syncs",
 		.filter = {OP_BIT(SYNC), KINDS_FILE},
 		.cap = CAP_IO,
@@ -47,7 +49,7 @@ static const struct slow_rule slow_rules[] = {
 		.p99_ns = 50 * NS_PER_MS,
 		.critical_p99_ns = NEVER,
 		.life = 0.05,
-		.critical_life = 0.30,
+		.much_life = 0.30,
 		.cost = 1,
 		.recommendation =
 			"Sync once for many changes (group commit), preallocate the file so that a "
@@ -60,7 +62,7 @@ static const struct slow_rule slow_rules[] = {
 	{
 		/* Above what a healthy rotating disk needs for one request with a short queue. */
 		.id = "slow-disk",
-		.path = "io_metrics.disk_latency",
+		.path = "io_metrics.disk_latency.total_ns",
 		.what = "The disk answers slowly",
 		.unit = "requests",
 		.filter = {OP_BIT(DISK_READ) | OP_BIT(DISK_WRITE), KINDS_DISK},
@@ -79,7 +81,7 @@ static const struct slow_rule slow_rules[] = {
 	{
 		/* The kernel has accepted it, the program does not come round to it. */
 		.id = "accept-queue",
-		.path = "network_metrics.accept_latency",
+		.path = "network_metrics.accept_latency.total_ns",
 		.what = "Connections wait to be accepted",
 		.unit = "connections",
 		.filter = {OP_BIT(ACCEPT), KINDS_SOCKET},
@@ -97,7 +99,7 @@ static const struct slow_rule slow_rules[] = {
 	{
 		/* Half a loop turn of 100 ms; a program that waits in epoll takes well below 1 ms. */
 		.id = "receive-queue",
-		.path = "network_metrics.receive_queue",
+		.path = "network_metrics.receive_queue.total_ns",
 		.what = "Received data lies unread: the program comes late",
 		.unit = "receives",
 		.filter = {OP_BIT(QUEUED), KINDS_SOCKET},
@@ -115,7 +117,7 @@ static const struct slow_rule slow_rules[] = {
 	{
 		/* A note only: what is slow depends on what is served. */
 		.id = "slow-requests",
-		.path = "network_metrics.request_latency",
+		.path = "network_metrics.request_latency.total_ns",
 		.what = "Requests are served slowly",
 		.unit = "requests",
 		.filter = {OP_BIT(REQUEST), KINDS_SOCKET},
@@ -133,7 +135,7 @@ static const struct slow_rule slow_rules[] = {
 	},
 	{
 		.id = "slow-answers",
-		.path = "network_metrics.response_latency",
+		.path = "network_metrics.response_latency.total_ns",
 		.what = "Answers of others come slowly",
 		.unit = "answers",
 		.filter = {OP_BIT(RESPONSE), KINDS_SOCKET},
@@ -203,7 +205,13 @@ static bool is_slow(const struct hist *hist, const struct slow_rule *rule)
 	       (mean_of(hist) >= rule->mean_ns || p99_of(hist) >= rule->p99_ns);
 }
 
-/* The object that most time went to, of those that are slow; or all together if only these are. */
+/* What may become a finding: quick ones too, where the share of a life can be what counts. */
+static bool is_candidate(const struct hist *hist, const struct slow_rule *rule)
+{
+	return rule->life > 0 ? hist->cnt >= rule->min_cnt : is_slow(hist, rule);
+}
+
+/* The object that most time went to, of those that are candidates; or all together if only these are. */
 static void find_slowest(const struct pick *pick, const struct slow_rule *rule, struct slow *slow)
 {
 	struct hist all = {};
@@ -216,7 +224,7 @@ static void find_slowest(const struct pick *pick, const struct slow_rule *rule, 
 		     to < pick->cnt && pick->uses[to]->object == pick->uses[from]->object; to++)
 			hist__merge(&hist, &pick->uses[to]->latency);
 		hist__merge(&all, &hist);
-		if (!is_slow(&hist, rule)) {
+		if (!is_candidate(&hist, rule)) {
 			hist__free(&hist);
 			continue;
 		}
@@ -229,7 +237,7 @@ static void find_slowest(const struct pick *pick, const struct slow_rule *rule, 
 			hist__free(&hist);
 		}
 	}
-	if (!slow->objects && is_slow(&all, rule)) {
+	if (!slow->objects && is_candidate(&all, rule)) {
 		slow->hist = all;
 		slow->from = 0;
 		slow->to = pick->cnt;
@@ -274,7 +282,8 @@ static void add_ns(struct buf *buf, const char *before, uint64_t ns, const char 
 
 /* "...: 12.0 ms on average, 1 of 100 took 80.0 ms or more, the longest 1.00 s (340 syncs ...)" */
 static void slow_title(struct buf *title, const struct model *model, const struct slow_rule *rule,
-		       const struct slow *slow, const struct pick *pick, const struct task *task)
+		       const struct slow *slow, const struct pick *pick, const struct task *task,
+		       double life)
 {
 	const struct hist *hist = &slow->hist;
 	char label[OBJECT_LABEL_SZ], name[128];
@@ -290,7 +299,9 @@ static void slow_title(struct buf *title, const struct model *model, const struc
 			    object_label(model, pick->uses[slow->from]->object, 60, label));
 	if (task)
 		buf__printf(title, ", %s", task_label(model, task, name, sizeof(name)));
-	if (slow->objects > 1)
+	if (task && rule->life > 0)
+		buf__printf(title, ", %.0f%% of its life", life * 100);
+	if (slow->objects > 1 && rule->life <= 0)
 		buf__printf(title, "; %zu others are slow, too", slow->objects - 1);
 	buf__puts(title, ")");
 }
@@ -306,8 +317,9 @@ static enum severity slow_severity(const struct analysis *analysis, const struct
 {
 	if (rule->is_info)
 		return SEVERITY_INFO;
-	if (rule->critical_life > 0 && life >= rule->critical_life)
-		return SEVERITY_CRITICAL;
+	if (rule->life > 0)
+		return is_slow(hist, rule) && life >= rule->much_life ? SEVERITY_CRITICAL
+								      : SEVERITY_WARNING;
 	/* A slow disk that nobody waits for is worth a note: others write there, or write-back. */
 	if (rule->cap == CAP_DISK && analysis->totals.c[COUNTER_BLOCKED_DISK] < 20 * NS_PER_MS)
 		return SEVERITY_INFO;
@@ -324,9 +336,9 @@ static int report_slow(struct analysis *analysis, const struct slow_rule *rule,
 	struct finding *finding;
 	struct buf title = {};
 
-	if (rule->life > 0 && life < rule->life)
+	if (rule->life > 0 && life < (is_slow(hist, rule) ? rule->life : rule->much_life))
 		return 0;
-	slow_title(&title, analysis->model, rule, slow, pick, task);
+	slow_title(&title, analysis->model, rule, slow, pick, task, life);
 	finding = title.err ? NULL
 			    : finding__new(analysis, rule->id,
 					   slow_severity(analysis, rule, hist, life), "%s",

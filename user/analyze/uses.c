@@ -154,7 +154,7 @@ static int by_rank(const void *a, const void *b)
 
 static bool is_idle(const struct object_total *row)
 {
-	return !row->calls.cnt && !row->errors && !row->requests;
+	return !row->calls.cnt && !row->errors && !row->requests && !row->op_ns[IO_FAULT];
 }
 
 void object_totals__rank(struct object_totals *totals)
@@ -197,6 +197,15 @@ void object_totals__free(struct object_totals *totals)
 	memset(totals, 0, sizeof(*totals));
 }
 
+bool link_connects(const struct model *model, const struct link *link)
+{
+	uint8_t role = ROLE_UNKNOWN;
+
+	if (link->object < model->object_cnt)
+		role = model->objects[link->object].role;
+	return role != ROLE_LISTENER && role != ROLE_DATAGRAM;
+}
+
 /* The last `cols` bytes, from the beginning of a character on, behind "...". */
 static void cut_left(char *text, size_t cols)
 {
@@ -222,13 +231,14 @@ const char *object_label(const struct model *model, uint32_t object, size_t cols
 
 	if (!*name)
 		snprintf(text, sizeof(text), "[%s]", kind);
-	else if (object_group(at->kind) == GROUP_FILE || at->kind == OBJECT_UNIX)
+	else if (object_group(at->kind) != GROUP_SOCKET || at->kind == OBJECT_UNIX)
 		snprintf(text, sizeof(text), "%s", name);
 	else if (*local && at->role == ROLE_SERVER)
 		snprintf(text, sizeof(text), "%s %s at %s", kind, name, local);
 	else
 		snprintf(text, sizeof(text), "%s %s", kind, name);
 	cut_left(text, cols < OBJECT_LABEL_SZ ? cols : OBJECT_LABEL_SZ - 1);
-	snprintf(buf, OBJECT_LABEL_SZ, "%s", text);
+	memcpy(buf, text, strnlen(text, OBJECT_LABEL_SZ - 1) + 1);
+	buf[OBJECT_LABEL_SZ - 1] = '\0';
 	return buf;
 }

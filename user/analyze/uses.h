@@ -82,7 +82,10 @@ void object_totals__rank(struct object_totals *totals);
 unsigned int object_total__main_op(const struct object_total *row);
 void object_totals__free(struct object_totals *totals);
 
-/* What a person calls it: a path, "tcp 10.0.0.7:6379", "disk sda", "[pipe]". Cut at the left to
+/* Whether it counts connections: listening and datagram sockets have none. */
+bool link_connects(const struct model *model, const struct link *link);
+
+/* What a person calls it: a path, "tcp 10.0.0.7:6379", "disk 8:0", "[pipe]". Cut at the left to
  * `cols` bytes. Hostile text. Returns buf. */
 #define OBJECT_LABEL_SZ 256
 const char *object_label(const struct model *model, uint32_t object, size_t cols,

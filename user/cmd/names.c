@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd/session.h"
 #include "runtime/runtime.h"
@@ -71,6 +72,22 @@ uint64_t names__class_of(void *ctx, const struct wire_spawn *spawn, uint32_t tgi
 	if (!name[0])
 		snprintf(name, sz, "%s", runtime_name(spawn->runtime));
 	return hash64(hash_bytes(spawn->runtime, name, strlen(name)) ^ spawn->site);
+}
+
+void names__disk(void *ctx, uint32_t dev, char *name, size_t sz)
+{
+	char path[64], link[256], *slash;
+	ssize_t len;
+
+	(void)ctx;
+	name[0] = '\0';
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u", dev >> 20, dev & 0xfffff);
+	len = readlink(path, link, sizeof(link) - 1);
+	if (len <= 0)
+		return;
+	link[len] = '\0';
+	slash = strrchr(link, '/');
+	snprintf(name, sz, "%s", slash ? slash + 1 : link);
 }
 
 void names__free(struct session *session)

@@ -307,6 +307,7 @@ static int start_feed(struct session *session)
 		.max_memory = session->options->max_memory,
 		.ctx = session,
 		.class_of = names__class_of,
+		.disk_name = names__disk,
 	};
 
 	return feed__start(session->model, &options);
@@ -446,7 +447,12 @@ int session__drain(struct session *session, int max)
 
 static int take_uses(struct session *session)
 {
-	return live__uses(session->live, on_record, session);
+	uint64_t now = mono_ns();
+	int err = live__uses(session->live, on_record, session);
+
+	if (!err)
+		feed__uses_taken(session->model, now);
+	return err;
 }
 
 int session__sample(struct session *session)

@@ -76,6 +76,7 @@ int64_t rusage_ns(const struct rusage *usage);
 /* names.c: what classes of tasks are called; for the feed. */
 uint64_t names__class_of(void *ctx, const struct wire_spawn *spawn, uint32_t tgid, char *name,
 			 size_t sz);
+void names__disk(void *ctx, uint32_t dev, char *name, size_t sz);
 void names__free(struct session *session);
 
 /* meta.c: facts about the machine, the target and the recording. */

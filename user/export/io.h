@@ -38,7 +38,7 @@ enum io_dist {
 #define DIST_ARG(dist, stat) (DIST_##dist << 8 | ((stat)&0xff))
 #define DIST_GET(path, dist, stat)                                                                 \
 	{                                                                                          \
-		path, get_dist, DIST_ARG(dist, stat), NULL, NULL                                   \
+		path, get_dist, DIST_ARG(dist, stat), "none was seen", NULL                        \
 	}
 /* All rows of one, in the order of their names. */
 #define DIST_GETTERS(path, dist)                                                                   \
@@ -68,7 +68,7 @@ enum io_sum { IO_SUM_AGAIN, IO_SUM_SYNCS, IO_SUM_NET_AGAIN };
 enum link_sum { LINK_ACTIVE, LINK_MET, LINK_OPENED, LINK_FAILED, LINK_CLOSED };
 void get_io_sum(struct value *value, const struct row *row, const struct getter *getter);
 void get_link_sum(struct value *value, const struct row *row, const struct getter *getter);
-/* What a class kept of its folded tasks for one of these two; false for any other getter. */
+/* What a class kept of its folded tasks for these and for packets; false for any other getter. */
 bool io_folded_sum(const struct row *row, const struct getter *getter, int64_t *sum);
 
 enum io_latency { LATENCY_STORAGE_MEAN, LATENCY_STORAGE_P99, LATENCY_SOCKET_MEAN };

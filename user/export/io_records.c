@@ -10,6 +10,7 @@
 
 #define NONE_SEEN "no such operation was seen"
 #define NOT_TIMED "none of them was seen to begin"
+#define NO_EFFECT "all of them were of no effect"
 #define KIND(name, table)                                                                          \
 	const struct record_kind record_##name = {                                                 \
 		.record = #name,                                                                   \
@@ -173,10 +174,12 @@ static const char *why_none(const struct row *row, unsigned int op)
 	return NONE_SEEN;
 }
 
-static void use_time(struct value *value, const struct hist *hist, enum use_member member)
+static void use_time(struct value *value, const struct use *use, enum use_member member)
 {
+	const struct hist *hist = &use->latency;
+
 	if (!hist->cnt)
-		value__null(value, NOT_TIMED);
+		value__null(value, use->cnt || use->errors ? NOT_TIMED : NO_EFFECT);
 	else if (member == USE_MEAN)
 		value__uint(value, hist->total / hist->cnt);
 	else if (member == USE_TOTAL)
@@ -206,7 +209,7 @@ static void get_use(struct value *value, const struct row *row, const struct get
 	else if (member == USE_AGAIN)
 		value__uint(value, use->again);
 	else
-		use_time(value, &use->latency, member);
+		use_time(value, use, member);
 }
 
 #define USE_GET(path, op, member) IO_GET(path, get_use, USE_ARG(op, member), NULL)
@@ -286,23 +289,39 @@ static uint64_t link_number(const struct link *link, enum link_number number)
 	return vals[number];
 }
 
+#define NO_LINK "counted at the task that opened, accepted or met them"
+
+/* Why it has no connections, or NULL. */
+static const char *no_link(const struct row *row)
+{
+	if (object_of(row)->role == ROLE_LISTENER)
+		return "it listens: those that it accepts have records of their own";
+	if (object_of(row)->role == ROLE_DATAGRAM)
+		return "datagrams need no connection";
+	return row->link ? NULL : NO_LINK;
+}
+
 static void get_link(struct value *value, const struct row *row, const struct getter *getter)
 {
-	if (row->link)
+	const char *why = no_link(row);
+
+	if (!why)
 		value__uint(value, link_number(row->link, (enum link_number)getter->arg));
 	else
-		value__null(value, getter->why);
+		value__null(value, why);
 }
 
 enum link_active { ACTIVE_NOW, ACTIVE_MAX };
 
 static void get_active(struct value *value, const struct row *row, const struct getter *getter)
 {
-	if (row->link)
+	const char *why = no_link(row);
+
+	if (!why)
 		value__int(value,
 			   getter->arg == ACTIVE_NOW ? row->link->active : row->link->active_max);
 	else
-		value__null(value, getter->why);
+		value__null(value, why);
 }
 
 /* Why nothing is known of TCP, or NULL. */
@@ -310,7 +329,9 @@ static const char *no_tcp(const struct row *row)
 {
 	if (kind_of(row) != OBJECT_TCP)
 		return "not TCP";
-	return row->link && row->link->tcp_cnt ? NULL : "no connection was seen to tell";
+	if (no_link(row))
+		return no_link(row);
+	return row->link->tcp_cnt ? NULL : "no connection was seen to tell";
 }
 
 static void get_tcp(struct value *value, const struct row *row, const struct getter *getter)
@@ -355,9 +376,8 @@ static void get_rtt_of(struct value *value, const struct row *row, const struct 
 					 cnt * 1000));
 }
 
-#define NO_LINK                "no connection was seen to begin or end, or it has none (datagrams)"
-#define LINK_GET(path, number) IO_GET(path, get_link, NUMBER_##number, NO_LINK)
-#define TCP_GET(path, number)  IO_GET(path, get_tcp, NUMBER_##number, NO_LINK)
+#define LINK_GET(path, number) IO_GET(path, get_link, NUMBER_##number, NULL)
+#define TCP_GET(path, number)  IO_GET(path, get_tcp, NUMBER_##number, NULL)
 
 static const struct getter connection_getters[] = {
 	USE_GETTERS_PLAIN("accept", ACCEPT),
@@ -365,8 +385,8 @@ static const struct getter connection_getters[] = {
 	IO_GET("bytes", get_whole, WHOLE_BYTES, NULL),
 	IO_GET("class_id", get_owner_class, 0, NO_CLASS),
 	USE_GETTERS_PLAIN("connect", CONNECT),
-	IO_GET("connections.active", get_active, ACTIVE_NOW, NO_LINK),
-	IO_GET("connections.active_max", get_active, ACTIVE_MAX, NO_LINK),
+	IO_GET("connections.active", get_active, ACTIVE_NOW, NULL),
+	IO_GET("connections.active_max", get_active, ACTIVE_MAX, NULL),
 	LINK_GET("connections.closed", CLOSED_CNT),
 	LINK_GET("connections.failed", FAILED_CNT),
 	LINK_GET("connections.met", MET_CNT),

@@ -84,17 +84,26 @@ static int add_to_one(void *arg, const struct row *row, const struct use *uses, 
 	return 0;
 }
 
+/* An empty one is one null and not six: most tasks do little of all this. */
+static void dist_value(struct value *value, const struct hist *hist, int stat, const char *why)
+{
+	if (hist->cnt)
+		value__hist(value, hist, stat);
+	else
+		value__null(value, why);
+}
+
 void get_dist(struct value *value, const struct row *row, const struct getter *getter)
 {
 	struct one_dist one = {.filter = &dists[getter->arg >> 8]};
 	int stat = (int8_t)(getter->arg & 0xff);
 
 	if (row->dists) {
-		value__hist(value, &row->dists[getter->arg >> 8], stat);
+		dist_value(value, &row->dists[getter->arg >> 8], stat, getter->why);
 		return;
 	}
 	row__each_use(row, add_to_one, &one);
-	value__hist(value, &one.hist, stat);
+	dist_value(value, &one.hist, stat, getter->why);
 	hist__free(&one.hist);
 }
 
@@ -147,6 +156,8 @@ static int64_t link_sum(const struct model *model, uint64_t task, uint32_t class
 			[LINK_CLOSED] = sat_i64(links[i].closed),
 		};
 
+		if (!link_connects(model, &links[i]))
+			continue;
 		if (__builtin_add_overflow(sum, vals[which], &sum))
 			sum = vals[which] < 0 ? INT64_MIN : INT64_MAX;
 	}
@@ -165,6 +176,8 @@ bool io_folded_sum(const struct row *row, const struct getter *getter, int64_t *
 		*sum = io_sum(row->model, 0, (uint32_t)row->idx, (enum io_sum)getter->arg);
 	else if (getter->get == get_link_sum)
 		*sum = link_sum(row->model, 0, (uint32_t)row->idx, (enum link_sum)getter->arg);
+	else if (getter->get == get_packets)
+		*sum = counter_sum(row->model->classes[row->idx].folded_c, getter->arg);
 	else
 		return false;
 	return true;

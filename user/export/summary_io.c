@@ -36,7 +36,7 @@ static uint64_t sum_ops(const struct model *model, const struct use_filter *filt
 	return sum.cnt;
 }
 
-/* ", disk sda 2.10 ms a request (1200)": the busiest one. */
+/* "; disk 8:0: 2.10 ms a request (1200)": the busiest one. */
 static void add_disk(struct buf *line, const struct model *model)
 {
 	const struct use *top = NULL;
@@ -227,7 +227,7 @@ static void cell_errors(struct buf *buf, const struct spot *spot)
 
 static void cell_time(struct buf *buf, const struct spot *spot)
 {
-	if (spot->is_timed)
+	if (spot->total->ns)
 		summary__ns(buf, sat_i64(spot->total->ns));
 	else
 		buf__puts(buf, "-");
@@ -277,7 +277,7 @@ static const struct {
 	{"OPS", 6, 0, true, cell_ops},        {"BYTES", 6, 0, true, cell_bytes},
 	{"ERRORS", 6, 88, true, cell_errors}, {"TIME", 6, 0, true, cell_time},
 	{"MEAN", 6, 0, true, cell_mean},      {"P99", 6, 0, true, cell_p99},
-	{"TASK", 18, 72, false, cell_task},
+	{"TASK", 16, 72, false, cell_task},
 };
 #define COLUMN_CNT (sizeof(columns) / sizeof(columns[0]))
 
@@ -309,6 +309,8 @@ static void write_row(const struct spot *spot, const char *name)
 		term__cell(&summary->buf, spot->total ? buf__str(&cell) : columns[i].title,
 			   columns[i].cols, columns[i].right, summary->options.ascii);
 	}
+	while (summary->buf.sz && summary->buf.data[summary->buf.sz - 1] == ' ')
+		summary->buf.sz--; /* the last cell's */
 	buf__add(&summary->buf, "\n", 1);
 	if (cell.err)
 		summary->buf.err = cell.err;
@@ -335,7 +337,7 @@ static void write_spot(struct summary *summary, const struct object_total *total
 	hist__free(&spot.latency);
 }
 
-static int write_table(struct summary *summary, uint32_t kinds, const char *title)
+static int write_table(struct summary *summary, uint32_t kinds, const char *title, const char *what)
 {
 	const struct model *model = summary->model;
 	const struct spot titles = {.summary = summary};
@@ -350,7 +352,8 @@ static int write_table(struct summary *summary, uint32_t kinds, const char *titl
 	for (size_t i = 0; !err && i < totals.cnt && i < MAX_ROWS; i++)
 		write_spot(summary, &totals.rows[i]);
 	if (!err && totals.cnt > MAX_ROWS)
-		buf__printf(&summary->buf, "%zu more\n", totals.cnt - MAX_ROWS);
+		buf__printf(&summary->buf, "%zu more %s%s\n", totals.cnt - MAX_ROWS, what,
+			    totals.cnt == MAX_ROWS + 1 ? "" : "s");
 	object_totals__free(&totals);
 	return err;
 }
@@ -362,8 +365,8 @@ int summary__io(struct summary *summary)
 
 	write_sums(summary);
 	if (caps[CAP_IO].measured)
-		err = write_table(summary, KINDS_FILE, "FILE");
+		err = write_table(summary, KINDS_FILE, "FILE", "file");
 	if (!err && caps[CAP_NETWORK].measured)
-		err = write_table(summary, KINDS_SOCKET, "PEER");
+		err = write_table(summary, KINDS_SOCKET, "PEER", "peer");
 	return err;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * From events to the model: tasks, classes, edges and states. Slices go on to frames.c, memory is
- * kept by fold.c. Called by cmd/record for each decoded event.
+ * From events to the model: tasks, classes, edges and states. Slices go on to frames.c, files and
+ * connections to io.c and links.c, memory is kept by fold.c. Called by cmd/record for each decoded event.
  */
 #include "model/feed.h"
 
@@ -63,6 +63,7 @@ void feed__free(struct feed *feed)
 		hist__free(&feed->other[i].wake);
 	}
 	free(feed->other_state.latency);
+	io__free(&feed->io);
 	free(feed->tasks);
 	free(feed->frames);
 	map64__free(&feed->frame_idx);
@@ -95,12 +96,13 @@ static size_t map_bytes(const struct map64 *map)
 uint64_t feed__memory(const struct model *model)
 {
 	const struct feed *feed = model->feed;
-	uint64_t sum;
+	uint64_t sum = io__memory(model);
 
-	sum = model->strings.cap + map_bytes(&model->strings.index) + map_bytes(&model->task_idx) +
-	      map_bytes(&model->class_idx) + map_bytes(&model->edge_idx) +
-	      model->task_cnt * sizeof(*model->tasks) + model->class_cnt * sizeof(*model->classes) +
-	      model->edge_cnt * sizeof(*model->edges) + model->slice_cnt * sizeof(*model->slices);
+	sum += model->strings.cap + map_bytes(&model->strings.index) + map_bytes(&model->task_idx) +
+	       map_bytes(&model->class_idx) + map_bytes(&model->edge_idx) +
+	       model->task_cnt * sizeof(*model->tasks) +
+	       model->class_cnt * sizeof(*model->classes) +
+	       model->edge_cnt * sizeof(*model->edges) + model->slice_cnt * sizeof(*model->slices);
 	if (feed)
 		return sum + feed->hist_bytes + model->task_cnt * sizeof(*feed->tasks) +
 		       feed->frame_cnt * sizeof(*feed->frames) + map_bytes(&feed->frame_idx) +
@@ -150,11 +152,6 @@ static struct task *stand_in(struct feed *feed, bool async, struct feed_task **s
 	return &feed->other[async];
 }
 
-static bool is_stand_in(const struct feed *feed, const struct task *task)
-{
-	return task >= feed->other && task < feed->other + 2;
-}
-
 /* New room is cleared here, because `latency` of all of it is freed at the end. */
 static int reserve_state(struct feed *feed, size_t cnt)
 {
@@ -202,15 +199,15 @@ static void placeholder_seen(struct task *task, int64_t ns)
 		task->start_ns = ns;
 }
 
-static uint32_t class_of(struct model *model, const struct event *event, char *name)
+static uint32_t class_of(struct model *model, const struct wire_spawn *spawn, uint32_t tgid,
+			 char *name)
 {
 	const struct feed_options *options = &model->feed->options;
-	const struct wire_spawn *spawn = &event->spawn;
 	uint64_t id = 0;
 
 	name[0] = '\0';
 	if (options->class_of)
-		id = options->class_of(options->ctx, spawn, event->tgid, name, NAME_SZ);
+		id = options->class_of(options->ctx, spawn, tgid, name, NAME_SZ);
 	if (!name[0])
 		strcpy(name, spawn->runtime == RUNTIME_THREAD ? spawn->comm
 							      : runtime_name(spawn->runtime));
@@ -286,7 +283,7 @@ static int on_spawn(struct model *model, const struct event *event)
 		task->tid = spawn->tid;
 	/* a later RENAME may have come before */
 	if (event->ns >= state->name_ns) {
-		idx = class_of(model, event, name);
+		idx = class_of(model, spawn, event->tgid, name);
 		if (idx == NO_IDX)
 			return -ENOMEM;
 		task->class_idx = idx;
@@ -367,7 +364,7 @@ static int on_rename(struct model *model, const struct event *event)
 {
 	struct feed_task *state;
 	struct task *task = task_of(model, event->rename.task, event->tgid, false, &state);
-	struct event named = {.kind = WIRE_SPAWN, .tgid = event->tgid, .ns = event->ns};
+	struct wire_spawn named = {.runtime = RUNTIME_THREAD};
 	char name[NAME_SZ];
 	uint32_t idx;
 
@@ -378,9 +375,8 @@ static int on_rename(struct model *model, const struct event *event)
 	placeholder_seen(task, rel_ns(model->feed, event->ns));
 	if (event->ns < state->name_ns)
 		return 0;
-	named.spawn.runtime = RUNTIME_THREAD;
-	memcpy(named.spawn.comm, event->rename.comm, sizeof(named.spawn.comm));
-	idx = class_of(model, &named, name);
+	memcpy(named.comm, event->rename.comm, sizeof(named.comm));
+	idx = class_of(model, &named, event->tgid, name);
 	if (idx == NO_IDX)
 		return -ENOMEM;
 	state->name_ns = event->ns;
@@ -432,9 +428,10 @@ static int on_exec(struct model *model, const struct event *event)
 }
 
 static int (*const handlers[WIRE_KIND_CNT])(struct model *model, const struct event *event) = {
-	[WIRE_SPAWN] = on_spawn,     [WIRE_END] = on_end,   [WIRE_SLICE] = on_slice,
-	[WIRE_RENAME] = on_rename,   [WIRE_FORK] = on_fork, [WIRE_EXEC] = on_exec,
-	[WIRE_LATENCY] = on_latency,
+	[WIRE_SPAWN] = on_spawn,     [WIRE_END] = on_end,    [WIRE_SLICE] = on_slice,
+	[WIRE_RENAME] = on_rename,   [WIRE_FORK] = on_fork,  [WIRE_EXEC] = on_exec,
+	[WIRE_LATENCY] = on_latency, [WIRE_FILE] = io__file, [WIRE_CONN] = io__conn,
+	[WIRE_USE] = io__use,
 };
 
 int feed__event(struct model *model, const struct event *event)
@@ -448,7 +445,9 @@ int feed__event(struct model *model, const struct event *event)
 		feed->clock_ns = event->ns;
 	if (model->meta.records_seen++ % CARE_INTERVAL == 0) {
 		frames__sweep(model);
-		err = fold__check(model);
+		err = changes__apply(model, feed->clock_ns - WINDOW_NS);
+		if (!err)
+			err = fold__check(model);
 		if (err)
 			return err;
 		feed->is_tight = fold__is_tight(model);

@@ -19,6 +19,9 @@ struct feed_options {
 	 * leave it to the feed. Both may be NULL, and may leave `name` empty. */
 	uint64_t (*class_of)(void *ctx, const struct wire_spawn *spawn, uint32_t tgid, char *name,
 			     size_t sz);
+	/* What a disk is called ("nvme0n1"), by the kernel's number of it. May be NULL, and may
+	 * leave `name` empty. */
+	void (*disk_name)(void *ctx, uint32_t dev, char *name, size_t sz);
 };
 
 /* All return 0, -ENOMEM, or -EINVAL when no recording is fed (not started, or finished). */
@@ -26,7 +29,12 @@ int feed__start(struct model *model, const struct feed_options *options);
 int feed__event(struct model *model, const struct event *event);
 /* A wake edge read from the BPF map when the recording ends, before feed__finish(). */
 int feed__edge(struct model *model, const struct wire_edge_key *key, const struct wire_edge *edge);
-/* One value of a series; in any order. */
+/* All uses until then have been fed: sockets that ended before may be forgotten. Without this call
+ * each socket takes some 100 bytes until the end (and a sixteenth of max_memory at most). */
+void feed__uses_taken(struct model *model, uint64_t mono_ns);
+/* One value of a series; in any order. Of each series 36,000 values are kept at most: then those that
+ * are nearer to each other than twice the mean distance are merged, a mean by its time, of the others
+ * the larger value stays, at its own time. */
 int feed__sample(struct model *model, enum model_series series, uint64_t mono_ns, int64_t val);
 /* Closes what is open: states, walls, timeline order. `end_ns` is a model time: the recording's
  * duration. After it the model is as a reader would get it. */

@@ -2,12 +2,13 @@
 /*
  * What only a live recording needs beside the model: frames that are open, what is known of a task
  * while it runs, what was folded. Private to the feed's files (feed.c, finish.c, frames.c,
- * timeline.c, fold.c); model.c frees it.
+ * timeline.c, fold.c, series.c and, with io.h, objects.c, io.c, links.c, io_rows.c); model.c frees it.
  */
 #ifndef MODEL_FEED_STATE_H
 #define MODEL_FEED_STATE_H
 
 #include "model/feed.h"
+#include "model/io.h"
 #include "model/model.h"
 
 /* Records arrive out of order within this window of event time. */
@@ -26,6 +27,7 @@ struct feed_task {
 	bool async; /* it was met in a frame above a thread's own */
 	bool fold; /* chosen by the folding pass that runs now */
 	uint32_t open_cnt; /* its frames that are open */
+	uint32_t io_bytes; /* of its uses and links */
 	uint32_t *latency; /* of a thread: LATENCY_BUCKETS cumulative numbers, or NULL */
 };
 
@@ -52,6 +54,7 @@ struct feed {
 	/* Who takes what belongs to tasks that are folded or were not kept: [0] threads, [1] async. */
 	struct task other[2];
 	struct feed_task other_state;
+	uint32_t other_class[2]; /* index + 1 of the class that they become; 0: none yet */
 
 	struct frame *frames;
 	size_t frame_cnt, frame_cap;
@@ -68,6 +71,8 @@ struct feed {
 	size_t hist_bytes; /* of all histograms and latency arrays */
 	size_t max_strings;
 	uint8_t async_runtime; /* the last one seen: the best guess for tasks without a SPAWN */
+
+	struct io_state io;
 
 	/* become counters of the model at the end */
 	uint64_t slices_thinned, edges_folded, late_cnt, refused_cnt, names_cut, slices_missing;
@@ -92,10 +97,18 @@ void feed_hist_add(struct feed *feed, struct hist *hist, uint64_t val);
 /* The task, found or made, or a stand-in; `state` is the matching feed_task. NULL: no memory. */
 struct task *task_of(struct model *model, uint64_t id, uint32_t tgid, bool async,
 		     struct feed_task **state);
+static inline bool is_stand_in(const struct feed *feed, const struct task *task)
+{
+	return task >= feed->other && task < feed->other + 2;
+}
+
 /* Gives a task that was met without its SPAWN its runtime and class. */
 int placeholder_fill(struct model *model, struct task *task, bool async);
 /* Wall, latencies and state of a task, as at `end_ns`: when it is folded, and at the end. */
 void task_settle(struct model *model, struct task *task, struct feed_task *state, int64_t end_ns);
+
+/* finish.c: the class of what belongs to stand-ins, or NO_IDX. */
+uint32_t other_class(struct model *model, bool async);
 
 /* frames.c */
 int frame__slice(struct model *model, const struct event *event, struct task *task,

@@ -71,14 +71,26 @@ void task_settle(struct model *model, struct task *task, struct feed_task *state
 		task->state = STATE_RUNNING;
 }
 
-/* What belongs to no task that is kept gets a class of its own: sums must be whole. */
-static int settle_others(struct model *model)
+uint32_t other_class(struct model *model, bool async)
 {
 	static const char name[] = "(not kept: --max-memory)";
 	struct feed *feed = model->feed;
+	uint8_t runtime = async ? feed->async_runtime : RUNTIME_THREAD;
+	uint32_t *class = &feed->other_class[async], idx;
+
+	if (*class)
+		return *class - 1;
+	idx = model__class_get(model, named_id(runtime, name), runtime, name);
+	*class = idx + 1; /* 0 for NO_IDX */
+	return idx;
+}
+
+/* What belongs to no task that is kept gets a class of its own: sums must be whole. */
+static int settle_others(struct model *model)
+{
+	struct feed *feed = model->feed;
 
 	for (unsigned int i = 0; i < 2; i++) {
-		uint8_t runtime = i ? feed->async_runtime : RUNTIME_THREAD;
 		struct task *other = &feed->other[i];
 		int64_t any = other->wall_ns;
 		uint32_t idx;
@@ -87,7 +99,7 @@ static int settle_others(struct model *model)
 			any |= other->c[j];
 		if (!any && !other->runs.cnt)
 			continue;
-		idx = model__class_get(model, named_id(runtime, name), runtime, name);
+		idx = other_class(model, i);
 		if (idx == NO_IDX)
 			return -ENOMEM;
 		fold__merge(&model->classes[idx], other);
@@ -114,6 +126,12 @@ static int drop_empty_classes(struct model *model)
 		return -ENOMEM;
 	for (size_t i = 0; i < model->task_cnt; i++)
 		place[model->tasks[i].class_idx] = 1;
+	for (size_t i = 0; i < model->use_cnt; i++)
+		if (model->uses[i].class_idx != NO_IDX)
+			place[model->uses[i].class_idx] = 1;
+	for (size_t i = 0; i < model->link_cnt; i++)
+		if (model->links[i].class_idx != NO_IDX)
+			place[model->links[i].class_idx] = 1;
 	map64__free(&model->class_idx);
 	for (size_t i = 0; i < model->class_cnt; i++) {
 		if (!place[i] && !has_sums(&model->classes[i]))
@@ -128,6 +146,12 @@ static int drop_empty_classes(struct model *model)
 	}
 	for (size_t i = 0; i < model->task_cnt; i++)
 		model->tasks[i].class_idx = place[model->tasks[i].class_idx];
+	for (size_t i = 0; i < model->use_cnt; i++)
+		if (model->uses[i].class_idx != NO_IDX)
+			model->uses[i].class_idx = place[model->uses[i].class_idx];
+	for (size_t i = 0; i < model->link_cnt; i++)
+		if (model->links[i].class_idx != NO_IDX)
+			model->links[i].class_idx = place[model->links[i].class_idx];
 	model->class_cnt = cnt;
 	free(place);
 	return 0;
@@ -157,6 +181,18 @@ static void add_counters(struct model *model)
 		 true, feed->refused_cnt},
 		{"names_cut", "names that were not kept because there were too many", true,
 		 feed->names_cut},
+		{"objects_folded",
+		 "records and uses of files and peers that were not told apart because there were "
+		 "too many",
+		 true, feed->io.objects_folded},
+		{"uses_folded",
+		 "uses and connections that were counted as nobody's because there was no room for "
+		 "more rows",
+		 true, feed->io.uses_folded},
+		{"objects_unknown", "files and sockets that were used, but of which no record came",
+		 false, feed->io.objects_unknown},
+		{"samples_merged", "values of series that were merged with their neighbours", false,
+		 feed->io.samples_merged},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -174,6 +210,15 @@ int feed__finish(struct model *model, int64_t end_ns)
 	if (!feed)
 		return -EINVAL;
 	frames__finish(model);
+	err = links__end(model, feed->options.start_mono_ns + (uint64_t)end_ns);
+	if (!err)
+		err = changes__apply(model, UINT64_MAX);
+	if (err)
+		return err;
+	if (feed->io.has_conns) {
+		model->meta.connections_active = feed->io.active;
+		model->meta.connections_max = feed->io.active_max;
+	}
 	for (size_t i = 0; i < model->task_cnt; i++) {
 		task_settle(model, &model->tasks[i], &feed->tasks[i], end_ns);
 		feed->slices_missing += model->tasks[i].slices_lost;
@@ -181,6 +226,8 @@ int feed__finish(struct model *model, int64_t end_ns)
 	err = settle_others(model);
 	if (!err)
 		err = drop_empty_classes(model);
+	if (!err)
+		err = io__finish(model);
 	if (err)
 		return err;
 	add_counters(model);

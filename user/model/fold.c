@@ -57,13 +57,17 @@ static int compare(const void *a, const void *b)
 	return left->idx < right->idx ? -1 : left->idx > right->idx;
 }
 
-/* Tasks whose end is at least so long ago. */
+/* Tasks whose end is at least so long ago; but, if that is long enough, what they used is known. */
 static size_t find_candidates(const struct model *model, struct candidate *candidates,
 			      uint64_t window_ns)
 {
 	const struct feed *feed = model->feed;
 	int64_t before = sub_ns(rel_ns(feed, feed->clock_ns), (int64_t)window_ns);
+	uint64_t taken_ns = feed->io.taken_ns;
 	size_t cnt = 0;
+
+	if (window_ns == WINDOW_NS && taken_ns && rel_ns(feed, taken_ns) < before)
+		before = rel_ns(feed, taken_ns);
 
 	for (size_t i = 0; i < model->task_cnt; i++) {
 		const struct task *task = &model->tasks[i];
@@ -89,6 +93,12 @@ static int fold_task(struct model *model, size_t idx)
 	if (err)
 		return err;
 	task_settle(model, task, state, task->end_ns);
+	/* its rows follow with those of the others: see io__fold() */
+	if (state->io_bytes) {
+		err = map64__set(&feed->io.folded_to, task->id, task->class_idx);
+		if (err)
+			return err;
+	}
 	class = &model->classes[task->class_idx];
 	feed->hist_bytes -= hist_bytes(task) + class_bytes(class);
 	fold__merge(class, task);
@@ -153,44 +163,63 @@ static int compact_edges(struct model *model)
 	return 0;
 }
 
-/* Folds what ended at least window_ns ago until *excess is freed; *excess is what is left of it. */
-static int fold_ended(struct model *model, uint64_t window_ns, uint64_t *excess)
+/* Bytes that have to be freed: of everything, and of the rows of IO, which have a share of their own. */
+struct excess {
+	uint64_t all, io;
+};
+
+static void less(uint64_t *excess, uint64_t freed)
 {
+	*excess -= freed < *excess ? freed : *excess;
+}
+
+/* Folds what ended at least window_ns ago until *excess is freed; *excess is what is left of it. */
+static int fold_ended(struct model *model, uint64_t window_ns, struct excess *excess)
+{
+	const struct feed *feed = model->feed;
 	struct candidate *candidates;
 	size_t cnt;
-	int err = 0;
+	int err = 0, err_io;
 
 	candidates = malloc((model->task_cnt + 1) * sizeof(*candidates));
 	if (!candidates)
 		return -ENOMEM;
 	cnt = find_candidates(model, candidates, window_ns);
-	for (size_t i = 0; i < cnt && *excess && !err; i++) {
+	for (size_t i = 0; i < cnt && (excess->all || excess->io) && !err; i++) {
 		const struct task *task = &model->tasks[candidates[i].idx];
-		uint64_t freed = sizeof(*task) + sizeof(struct feed_task) + hist_bytes(task);
+		uint64_t io_bytes = feed->tasks[candidates[i].idx].io_bytes;
+		uint64_t freed =
+			sizeof(*task) + sizeof(struct feed_task) + hist_bytes(task) + io_bytes;
 
+		if (!excess->all && !io_bytes)
+			continue;
 		if (task->parent)
 			freed += sizeof(struct edge) + 2 * sizeof(struct map64_slot);
-		*excess -= freed < *excess ? freed : *excess;
+		less(&excess->all, freed);
+		less(&excess->io, io_bytes);
 		err = fold_task(model, candidates[i].idx);
 	}
 	free(candidates);
 	if (!cnt)
 		return err;
 	compact_tasks(model);
-	return compact_edges(model) ? -ENOMEM : err;
+	err_io = io__fold(model);
+	return compact_edges(model) || err_io ? -ENOMEM : err;
 }
 
 /*
  * Of what ended longer ago than the window nothing more is to come. Where that does not free enough,
- * tasks come and go faster than memory allows: the rare late record is then the class's, counted.
+ * tasks come and go faster than memory allows: the rare late record is then the class's, counted. Not
+ * so for the rows of IO: they come late, and there is another way when they are too many.
  */
-static int fold(struct model *model, uint64_t excess)
+static int fold(struct model *model, struct excess *excess)
 {
 	static const uint64_t windows_ns[] = {WINDOW_NS, WINDOW_NS / 20, 0};
-	int err = 0;
+	int err = fold_ended(model, windows_ns[0], excess);
 
-	for (size_t i = 0; i < 3 && excess && !err; i++)
-		err = fold_ended(model, windows_ns[i], &excess);
+	excess->io = 0;
+	for (size_t i = 1; i < 3 && excess->all && !err; i++)
+		err = fold_ended(model, windows_ns[i], excess);
 	return err;
 }
 
@@ -204,17 +233,25 @@ bool fold__is_tight(const struct model *model)
 int fold__check(struct model *model)
 {
 	struct feed *feed = model->feed;
-	uint64_t limit = feed->options.max_memory, used;
+	uint64_t limit = feed->options.max_memory, used, io_used;
+	struct excess excess = {};
 	int err;
 
 	if (!limit)
 		return 0;
 	used = feed__memory(model);
-	if (used <= limit || used <= feed->fold_at)
+	io_used = io__row_bytes(model);
+	if (used > limit && used > feed->fold_at)
+		excess.all = used - limit / 4 * 3;
+	if (io_used > limit / IO_SHARE && io_used > feed->io.fold_at)
+		excess.io = io_used - limit / IO_SHARE / 4 * 3;
+	if (!excess.all && !excess.io)
 		return 0;
-	err = fold(model, used - limit / 4 * 3);
+	err = fold(model, &excess);
 	/* When what lives is too much already, looking again must pay. */
 	used = feed__memory(model);
 	feed->fold_at = used > limit ? used + limit / 16 : limit;
+	io_used = io__row_bytes(model);
+	feed->io.fold_at = io_used + limit / IO_SHARE / 16;
 	return err;
 }

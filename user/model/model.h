@@ -268,6 +268,8 @@ struct cap_state {
 	X(hook_ns)                                                                                 \
 	X(tasks_folded)                                                                            \
 	X(slices_seen)                                                                             \
+	X(connections_active)                                                                      \
+	X(connections_max)                                                                         \
 	X(records_seen)
 
 struct meta {

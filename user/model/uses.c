@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 
+#include "model/io.h"
 #include "model/model.h"
 
 static int cmp(uint64_t left, uint64_t right)
@@ -50,14 +51,29 @@ static int cmp_sample(const void *a, const void *b)
 	return left->val < right->val ? -1 : left->val > right->val;
 }
 
+/* What is in order stays as it is, also where a (hostile) file has rows that are equal. */
+static void sort(void *rows, size_t cnt, size_t row_sz, int (*compare)(const void *, const void *))
+{
+	const char *at = rows;
+
+	for (size_t i = 1; i < cnt; i++) {
+		if (compare(at + (i - 1) * row_sz, at + i * row_sz) > 0) {
+			qsort(rows, cnt, row_sz, compare);
+			return;
+		}
+	}
+}
+
+void samples__sort(struct model *model)
+{
+	sort(model->samples, model->sample_cnt, sizeof(*model->samples), cmp_sample);
+}
+
 void model__sort_io(struct model *model)
 {
-	if (model->use_cnt)
-		qsort(model->uses, model->use_cnt, sizeof(*model->uses), cmp_use);
-	if (model->link_cnt)
-		qsort(model->links, model->link_cnt, sizeof(*model->links), cmp_link);
-	if (model->sample_cnt)
-		qsort(model->samples, model->sample_cnt, sizeof(*model->samples), cmp_sample);
+	sort(model->uses, model->use_cnt, sizeof(*model->uses), cmp_use);
+	sort(model->links, model->link_cnt, sizeof(*model->links), cmp_link);
+	samples__sort(model);
 }
 
 static int use_owner(const void *row, uint64_t task, uint32_t class_idx)

@@ -98,6 +98,14 @@ static int64_t get_counter(const struct sum *sum, int counter)
 	return sum->c[counter];
 }
 
+/* Of two counters. */
+#define BOTH(a, b) (COUNTER_##a | COUNTER_##b << 8)
+
+static int64_t get_both(const struct sum *sum, int counters)
+{
+	return add(sum->c[counters & 0xff], sum->c[counters >> 8]);
+}
+
 static int64_t get_runs(const struct sum *sum, int part)
 {
 	return hist_part(&sum->runs, part);
@@ -138,6 +146,13 @@ static const struct class_column columns[] = {
 	COUNTER("other", "blocked by something that is unclear", WAITS, BLOCKED_OTHER),
 	COUNTER("idle", "waiting for work", WAITS, IDLE),
 	COUNTER("wakes", "times woken", WAKES, WAKE_RECEIVED),
+	{{"io_bytes", NULL, "read and written, files and all else that is no socket, all tasks",
+	  CAP_IO},
+	 get_both,
+	 BOTH(IO_READ_BYTES, IO_WRITE_BYTES)},
+	{{"net_bytes", NULL, "sent and received on sockets, all tasks of the class", CAP_NETWORK},
+	 get_both,
+	 BOTH(NET_SENT_BYTES, NET_RECEIVED_BYTES)},
 	{{"wake_count", NULL, "wakes with a known latency", CAP_WAKES}, get_wake, HIST_CNT},
 	{{"wake_p50_ns", NULL, "woken until running, median", CAP_WAKES}, get_wake, HIST_P50},
 	{{"wake_p99_ns", NULL, "woken until running, 99 of 100 are faster", CAP_WAKES},

@@ -98,6 +98,7 @@ PART(verdict)
 PART(tiles)
 PART(sums)
 PART(top)
+PART(flows)
 PART(environment)
 PART(method)
 PART(counters)
@@ -111,6 +112,8 @@ static int write_data(struct page *page)
 		err = section_classes(page->model, page->out);
 	if (!err)
 		err = section_timeline(page->model, page->out);
+	for (int group = GROUP_FILE; !err && group <= GROUP_DISK; group++)
+		err = section_flows(page->model, group, page->out);
 	return err;
 }
 
@@ -130,6 +133,7 @@ static const struct slot slots[] = {
 	{"tiles", slot_tiles},
 	{"sums", slot_sums},
 	{"top", slot_top},
+	{"flows", slot_flows},
 	{"environment", slot_environment},
 	{"method", slot_method},
 	{"counters", slot_counters},

@@ -88,6 +88,52 @@ void markup__text(struct buf *buf, const char *str)
 	}
 }
 
+/* What stands between two places is left out; a sequence is never cut. */
+static void piece(struct buf *buf, const char *from, const char *to)
+{
+	struct buf copy = {0};
+
+	buf__add(&copy, from, to - from);
+	markup__text(buf, buf__str(&copy));
+	if (copy.err)
+		buf->err = copy.err;
+	buf__free(&copy);
+}
+
+static const char *skip_chars(const char *at, size_t cnt)
+{
+	for (; cnt && *at; cnt--) {
+		size_t len = sequence_len((const unsigned char *)at);
+
+		at += len ? len : 1;
+	}
+	return at;
+}
+
+void markup__middle(struct buf *buf, const char *str, size_t max)
+{
+	const char *at = str;
+	size_t cnt = 0, head = max / 2;
+
+	if (!*str) {
+		markup__or_unknown(buf, str);
+		return;
+	}
+	for (; *at; at = skip_chars(at, 1))
+		cnt++;
+	buf__puts(buf, "<bdi title=\"");
+	markup__text(buf, str);
+	buf__puts(buf, "\">");
+	if (cnt <= max) {
+		markup__text(buf, str);
+	} else {
+		piece(buf, str, skip_chars(str, head));
+		buf__puts(buf, "\xe2\x80\xa6");
+		markup__text(buf, skip_chars(str, cnt - (max - head - 1)));
+	}
+	buf__puts(buf, "</bdi>");
+}
+
 void markup__id_or_unknown(struct buf *buf, const struct model *model, uint32_t id)
 {
 	markup__or_unknown(buf, model__str(model, id));

@@ -18,6 +18,9 @@ void markup__text(struct buf *buf, const char *str);
 /* The same for a string of the model; "unknown" (dimmed) when it is empty. */
 void markup__id_or_unknown(struct buf *buf, const struct model *model, uint32_t id);
 void markup__or_unknown(struct buf *buf, const char *str);
+/* A path or an address, isolated; one of more than `max` characters is shortened in the middle, with
+ * the whole of it in the title. "unknown" when it is empty. */
+void markup__middle(struct buf *buf, const char *str, size_t max);
 /* A number that nobody measured: the words, with the reason as text for everyone (title and
  * hidden text), so that it can never be read as 0. */
 void markup__missing(struct buf *buf, const char *why);

@@ -5,8 +5,10 @@
  */
 #include <stdlib.h>
 
+#include "report/charts.h"
 #include "report/markup.h"
 #include "report/sections.h"
+#include "report/tiles.h"
 
 /* A label and what follows; the caller writes the value and closes. */
 static void chip(struct buf *buf, const char *state, const char *label, const char *title)
@@ -121,17 +123,17 @@ void part_quality(struct buf *buf, const struct analysis *analysis)
 	}
 }
 
-static void tile(struct buf *buf, const char *label, const char *doc)
+void tile__open(struct buf *buf, const char *label, const char *doc)
 {
 	buf__printf(buf, "<div class=\"tile\" title=\"%s\"><dt>%s</dt><dd>", doc, label);
 }
 
-static void tile_note(struct buf *buf)
+void tile__note(struct buf *buf)
 {
 	buf__puts(buf, "</dd><dd class=\"note\">");
 }
 
-static void tile_end(struct buf *buf)
+void tile__end(struct buf *buf)
 {
 	buf__puts(buf, "</dd></div>\n");
 }
@@ -140,9 +142,9 @@ static void tile_tasks(struct buf *buf, const struct analysis *analysis)
 {
 	bool any = false;
 
-	tile(buf, "Tasks", "task instances of the recording, folded ones included");
+	tile__open(buf, "Tasks", "task instances of the recording, folded ones included");
 	markup__count(buf, analysis->totals.tasks);
-	tile_note(buf);
+	tile__note(buf);
 	for (int i = 0; i < STATE_CNT; i++) {
 		if (!analysis->totals.by_state[i])
 			continue;
@@ -151,7 +153,7 @@ static void tile_tasks(struct buf *buf, const struct analysis *analysis)
 		buf__printf(buf, " %s", state_name(i));
 		any = true;
 	}
-	tile_end(buf);
+	tile__end(buf);
 }
 
 static void tile_cpu(struct buf *buf, const struct analysis *analysis)
@@ -159,19 +161,19 @@ static void tile_cpu(struct buf *buf, const struct analysis *analysis)
 	const struct model *model = analysis->model;
 	int64_t cpu = analysis->totals.c[COUNTER_ON_CPU], dur = model->meta.duration_ns;
 
-	tile(buf, "CPU", "time on a CPU, all tasks, and how many CPUs that is");
+	tile__open(buf, "CPU", "time on a CPU, all tasks, and how many CPUs that is");
 	if (!model->caps[CAP_CPU].measured) {
 		markup__missing(buf, model__str(model, model->caps[CAP_CPU].reason));
-		tile_end(buf);
+		tile__end(buf);
 		return;
 	}
 	format_ns(buf, cpu);
-	tile_note(buf);
+	tile__note(buf);
 	if (dur > 0)
 		buf__printf(buf, "%.2f CPUs busy", (double)cpu / dur);
 	if (dur > 0 && model->meta.cpus > 0)
 		buf__printf(buf, " of %lld", (long long)model->meta.cpus);
-	tile_end(buf);
+	tile__end(buf);
 }
 
 /* One cause of waiting, and its share of all time that was not idle. */
@@ -181,16 +183,16 @@ static void tile_wait(struct buf *buf, const struct analysis *analysis, enum wir
 	const struct cap_state *cap = &analysis->model->caps[CAP_WAITS];
 	int64_t busy = busy_ns(analysis->totals.c), ns = analysis->totals.c[counter];
 
-	tile(buf, label, doc);
+	tile__open(buf, label, doc);
 	if (!cap->measured) {
 		markup__missing(buf, model__str(analysis->model, cap->reason));
 	} else {
 		format_ns(buf, ns);
-		tile_note(buf);
+		tile__note(buf);
 		markup__percent(buf, busy > 0 ? (double)ns / busy : 0);
 		buf__puts(buf, " of what was not idle");
 	}
-	tile_end(buf);
+	tile__end(buf);
 }
 
 static void tile_hist(struct buf *buf, const struct model *model, enum model_cap cap,
@@ -198,7 +200,7 @@ static void tile_hist(struct buf *buf, const struct model *model, enum model_cap
 {
 	int64_t p99 = known_percentile(hist, 0.99);
 
-	tile(buf, label, doc);
+	tile__open(buf, label, doc);
 	if (!model->caps[cap].measured) {
 		markup__missing(buf, model__str(model, model->caps[cap].reason));
 	} else if (!hist->cnt) {
@@ -208,13 +210,13 @@ static void tile_hist(struct buf *buf, const struct model *model, enum model_cap
 			buf__puts(buf, "<span class=\"missing\">n too small</span>");
 		else
 			format_ns(buf, p99);
-		tile_note(buf);
+		tile__note(buf);
 		buf__puts(buf, "n ");
 		markup__count(buf, hist->cnt);
 		buf__puts(buf, ", longest ");
 		format_ns(buf, hist_part(hist, HIST_MAX));
 	}
-	tile_end(buf);
+	tile__end(buf);
 }
 
 static void tile_latencies(struct buf *buf, const struct model *model)
@@ -242,16 +244,16 @@ static void tile_latencies(struct buf *buf, const struct model *model)
 	hist__free(&wake);
 }
 
-static void tile_unmeasured(struct buf *buf, const struct model *model, enum model_cap cap,
-			    const char *label)
+void tile__unmeasured(struct buf *buf, const struct model *model, enum model_cap cap,
+		      const char *label)
 {
 	if (model->caps[cap].measured)
 		return;
-	tile(buf, label, label);
+	tile__open(buf, label, label);
 	markup__missing(buf, model__str(model, model->caps[cap].reason));
-	tile_note(buf);
+	tile__note(buf);
 	markup__text(buf, model__str(model, model->caps[cap].reason));
-	tile_end(buf);
+	tile__end(buf);
 }
 
 /* Where all the time went: one bar with a legend that has every number in words. */
@@ -301,10 +303,11 @@ void part_tiles(struct buf *buf, const struct analysis *analysis)
 	tile_wait(buf, analysis, COUNTER_BLOCKED_NET, "Network", "blocked by the network");
 	tile_wait(buf, analysis, COUNTER_BLOCKED_LOCK, "Locks", "blocked by a lock");
 	tile_latencies(buf, model);
-	tile_unmeasured(buf, model, CAP_HEAP, "Memory");
-	tile_unmeasured(buf, model, CAP_IO, "IO");
-	tile_unmeasured(buf, model, CAP_NETWORK, "Network traffic");
+	tiles_io(buf, analysis);
+	tiles_network(buf, analysis);
+	tile__unmeasured(buf, model, CAP_HEAP, "Memory");
 	buf__puts(buf, "</dl>\n");
+	chart__all(buf, model);
 }
 
 void part_sums(struct buf *buf, const struct analysis *analysis)

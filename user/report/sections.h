@@ -23,6 +23,7 @@
 int section_tasks(const struct model *model, const struct analysis *analysis, FILE *out);
 int section_classes(const struct model *model, FILE *out);
 int section_timeline(const struct model *model, FILE *out);
+int section_flows(const struct model *model, enum object_group group, FILE *out);
 
 /* HTML. */
 void part_quality(struct buf *buf, const struct analysis *analysis);
@@ -30,6 +31,7 @@ void part_verdict(struct buf *buf, const struct analysis *analysis);
 void part_tiles(struct buf *buf, const struct analysis *analysis);
 void part_sums(struct buf *buf, const struct analysis *analysis);
 void part_top(struct buf *buf, const struct analysis *analysis);
+void part_flows(struct buf *buf, const struct analysis *analysis);
 void part_environment(struct buf *buf, const struct analysis *analysis);
 void part_method(struct buf *buf, const struct analysis *analysis);
 void part_counters(struct buf *buf, const struct analysis *analysis);

@@ -8,6 +8,7 @@
 
 #include "model/schema.h"
 #include "report/sections.h"
+#include "report/task_io.h"
 
 struct row {
 	const struct task *task;
@@ -26,6 +27,19 @@ struct task_column {
 static int64_t get_counter(const struct row *row, int counter)
 {
 	return row->task->c[counter];
+}
+
+/* Of two counters. */
+#define BOTH(a, b) (COUNTER_##a | COUNTER_##b << 8)
+
+static int64_t get_both(const struct row *row, int counters)
+{
+	int64_t sum;
+
+	if (__builtin_add_overflow(row->task->c[counters & 0xff], row->task->c[counters >> 8],
+				   &sum))
+		return COLUMN_NULL;
+	return sum;
 }
 
 static bool is_thread(const struct task *task)
@@ -129,17 +143,6 @@ static int64_t get_inside(const struct row *row, int arg)
 	return row->result->inside_ns;
 }
 
-static int64_t get_switches(const struct row *row, int arg)
-{
-	int64_t sum;
-
-	(void)arg;
-	if (__builtin_add_overflow(row->task->c[COUNTER_SWITCH_VOLUNTARY],
-				   row->task->c[COUNTER_SWITCH_INVOLUNTARY], &sum))
-		return COLUMN_NULL;
-	return sum;
-}
-
 /* On-CPU time split by where the timer's ticks fell; the ticks themselves are too coarse to show. */
 static int64_t get_mode(const struct row *row, int counter)
 {
@@ -157,15 +160,9 @@ static int64_t get_mode(const struct row *row, int counter)
 	return c[COUNTER_ON_CPU] * (c[counter] / ticks);
 }
 
-static int64_t get_faults(const struct row *row, int arg)
+static int64_t get_uses(const struct row *row, int number)
 {
-	int64_t sum;
-
-	(void)arg;
-	if (__builtin_add_overflow(row->task->c[COUNTER_FAULT_MINOR],
-				   row->task->c[COUNTER_FAULT_MAJOR], &sum))
-		return COLUMN_NULL;
-	return sum;
+	return task_io(row->model, row->task, number);
 }
 
 static int64_t get_thread(const struct row *row, int arg)
@@ -209,6 +206,11 @@ static int64_t get_slices_lost(const struct row *row, int arg)
 #define RUNS(name, part, doc)                                                                      \
 	{                                                                                          \
 		{"runs_" name, "runs." name, doc, CAP_RUNS}, get_runs, HIST_##part                 \
+	}
+
+#define USES(name, path, cap, number)                                                              \
+	{                                                                                          \
+		{name, path, "", CAP_##cap}, get_uses, TASK_##number                               \
 	}
 
 /* The path leads to the schema's text; the text here is for what the schema does not have. */
@@ -261,7 +263,9 @@ static const struct task_column columns[] = {
 	{{"kernel", "cpu_metrics.time_kernel_ms", "in the kernel", CAP_CPU},
 	 get_mode,
 	 COUNTER_TICKS_KERNEL},
-	{{"switches", "cpu_metrics.context_switches", "switches", CAP_WAITS}, get_switches, 0},
+	{{"switches", "cpu_metrics.context_switches", "switches", CAP_WAITS},
+	 get_both,
+	 BOTH(SWITCH_VOLUNTARY, SWITCH_INVOLUNTARY)},
 	COUNTER("preempted", "cpu_metrics.context_switches_involuntary", "preempted", WAITS,
 		SWITCH_INVOLUNTARY),
 	COUNTER("cycles", "cpu_metrics.cpu_cycles", "CPU cycles", CYCLES, HW_CYCLES),
@@ -273,8 +277,50 @@ static const struct task_column columns[] = {
 		HW_BRANCH_MISSES),
 	{{"cpus_hi", "cpu_metrics.core_affinity", "CPUs 32..63", CAP_CPU}, get_cpus, HIGH},
 	{{"cpus_lo", "cpu_metrics.core_affinity", "CPUs 0..31", CAP_CPU}, get_cpus, LOW},
-	{{"faults", "memory_metrics.page_faults", "page faults", CAP_FAULTS}, get_faults, 0},
+	{{"faults", "memory_metrics.page_faults", "page faults", CAP_FAULTS},
+	 get_both,
+	 BOTH(FAULT_MINOR, FAULT_MAJOR)},
 	COUNTER("faults_major", NULL, "page faults that waited for the disk", FAULTS, FAULT_MAJOR),
+	COUNTER("rss_grown", "memory_metrics.rss_growth_bytes", "", RSS, RSS_GROWN),
+	COUNTER("mapped", "memory_metrics.mapped_bytes", "", IO, MAPPED_BYTES),
+	COUNTER("unmapped", "memory_metrics.unmapped_bytes", "", IO, UNMAPPED_BYTES),
+	{{"io_bytes", NULL, "read and written: files, pipes and all else that is no socket",
+	  CAP_IO},
+	 get_both,
+	 BOTH(IO_READ_BYTES, IO_WRITE_BYTES)},
+	COUNTER("io_read", "io_metrics.bytes_read", "", IO, IO_READ_BYTES),
+	COUNTER("io_written", "io_metrics.bytes_written", "", IO, IO_WRITE_BYTES),
+	COUNTER("io_reads", "io_metrics.operations_read", "", IO, IO_READS),
+	COUNTER("io_writes", "io_metrics.operations_written", "", IO, IO_WRITES),
+	USES("io_syncs", "io_metrics.syncs", IO, IO_SYNCS),
+	COUNTER("io_errors", "io_metrics.errors", "", IO, IO_ERRORS),
+	COUNTER("io_time", NULL, "in operations on files on storage", IO, IO_TIME),
+	USES("io_mean", "io_metrics.average_latency_ms", IO, IO_MEAN),
+	USES("io_p99", "io_metrics.p99_latency_ms", IO, IO_P99),
+	USES("io_calls", "io_metrics.latency.count", IO, IO_CALLS),
+	COUNTER("disk_read", "io_metrics.disk_bytes_read", "", DISK_BYTES, DISK_READ_BYTES),
+	COUNTER("disk_written", "io_metrics.disk_bytes_written", "", DISK_BYTES, DISK_WRITE_BYTES),
+	{{"net_bytes", NULL, "sent and received on sockets", CAP_NETWORK},
+	 get_both,
+	 BOTH(NET_SENT_BYTES, NET_RECEIVED_BYTES)},
+	COUNTER("net_sent", "network_metrics.bytes_sent", "", NETWORK, NET_SENT_BYTES),
+	COUNTER("net_received", "network_metrics.bytes_received", "", NETWORK, NET_RECEIVED_BYTES),
+	COUNTER("net_sends", "network_metrics.operations_sent", "", NETWORK, NET_SENDS),
+	COUNTER("net_receives", "network_metrics.operations_received", "", NETWORK, NET_RECEIVES),
+	USES("packets_sent", "network_metrics.packets_sent", NETWORK, PACKETS_SENT),
+	USES("packets_received", "network_metrics.packets_received", NETWORK, PACKETS_RECEIVED),
+	USES("conns_active", "network_metrics.connections_active", NETWORK, LINKS_ACTIVE),
+	USES("conns_opened", "network_metrics.connections_opened", NETWORK, LINKS_OPENED),
+	USES("conns_failed", "network_metrics.connections_failed", NETWORK, LINKS_FAILED),
+	COUNTER("net_errors", "network_metrics.error_count", "", NETWORK, NET_ERRORS),
+	COUNTER("net_retransmits", "network_metrics.retransmissions", "", NETWORK, NET_RETRANSMITS),
+	COUNTER("net_time", NULL, "in operations on sockets, waiting included", NETWORK, NET_TIME),
+	USES("net_mean", "network_metrics.latency_avg_ms", NETWORK, NET_MEAN),
+	USES("rtt", "network_metrics.rtt_avg_ms", NETWORK, RTT),
+	USES("request_count", "network_metrics.request_latency.count", NETWORK, REQUEST_CNT),
+	USES("request_p99_ns", "network_metrics.request_latency.p99_ns", NETWORK, REQUEST_P99),
+	USES("response_count", "network_metrics.response_latency.count", NETWORK, RESPONSE_CNT),
+	USES("response_p99_ns", "network_metrics.response_latency.p99_ns", NETWORK, RESPONSE_P99),
 	COUNTER("probe_hits", NULL, "probes that fired in it", ALWAYS, PROBE_HITS),
 	{{"forced", NULL, "frames whose end was inferred", CAP_ALWAYS}, get_forced, 0},
 	{{"slices_lost", NULL, "pieces of it that were lost", CAP_ALWAYS}, get_slices_lost, 0},
@@ -283,8 +329,8 @@ static const struct task_column columns[] = {
 
 /* Fields of the schema that this page has no column for: the reader is told why. */
 static const char *const unmeasured_groups[] = {
-	"memory_metrics.current_bytes", "io_metrics.bytes_read",
-	"network_metrics.bytes_sent",   "efficiency_score",
+	"memory_metrics.current_bytes",
+	"efficiency_score",
 	"source_location.file_path",
 };
 

@@ -23,6 +23,8 @@
 	X(tasks)                                                                                   \
 	X(classes)                                                                                 \
 	X(timeline)                                                                                \
+	X(flow_fields)                                                                             \
+	X(flows)                                                                                   \
 	X(keys)                                                                                    \
 	X(main)
 

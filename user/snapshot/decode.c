@@ -33,6 +33,7 @@ struct decoder {
 	uint64_t row_cnt;
 	uint32_t chunk_cnt;
 	uint32_t edge_collisions;
+	uint32_t lost_object; /* its row, or NO_IDX */
 	struct group_facts facts;
 };
 
@@ -59,6 +60,7 @@ struct decoder *decoder__new(size_t file_sz, bool lossy)
 	dec->in.bytes_left = limit_of(file_sz, MODEL_FACTOR);
 	dec->raw_left = limit_of(file_sz, RAW_FACTOR);
 	dec->facts.elapsed_ns = NO_TIME;
+	dec->lost_object = NO_IDX;
 	rows_in__init_enums(&dec->in);
 	return dec;
 }
@@ -356,6 +358,102 @@ static int read_slices(struct decoder *dec, uint32_t rows)
 	return err;
 }
 
+static int read_objects(struct decoder *dec, uint32_t rows)
+{
+	struct model *model = dec->model;
+	struct object *tail;
+	uint64_t first;
+	int err;
+
+	/* Uses and links name an object by its row, so none may be missing before these. */
+	if (rows_in__number(&dec->in, "first", &first) || first != model->object_cnt)
+		return -EINVAL;
+	err = append(dec, &table_objects, &model->objects, &model->object_cap, model->object_cnt,
+		     rows, &tail);
+	if (!err)
+		model->object_cnt += rows;
+	return err;
+}
+
+/* The row of the object that rows get whose own is missing; NO_IDX when memory ran out. */
+static uint32_t lost_object(struct decoder *dec)
+{
+	struct model *model = dec->model;
+	struct object *object;
+
+	if (dec->lost_object != NO_IDX)
+		return dec->lost_object;
+	if (array__reserve((void **)&model->objects, &model->object_cap, model->object_cnt + 1,
+			   sizeof(*object)))
+		return NO_IDX;
+	object = &model->objects[model->object_cnt];
+	*object = (struct object){.kind = OBJECT_UNKNOWN, .name = model__intern(model, "(lost)")};
+	dec->lost_object = (uint32_t)model->object_cnt++;
+	return dec->lost_object;
+}
+
+/* What every row of a model may rely on: an object, and a class only without a task. */
+static int mend(struct decoder *dec, uint64_t task, uint32_t *class_idx, uint32_t *object)
+{
+	if (task)
+		*class_idx = NO_IDX;
+	if (*object >= dec->model->object_cnt)
+		*object = lost_object(dec);
+	return *object == NO_IDX ? -ENOMEM : 0;
+}
+
+static int read_uses(struct decoder *dec, uint32_t rows)
+{
+	struct model *model = dec->model;
+	size_t to = model->use_cnt;
+	struct use *tail;
+	int err = append(dec, &table_uses, &model->uses, &model->use_cap, model->use_cnt, rows,
+			 &tail);
+
+	for (uint32_t i = 0; !err && i < rows; i++) {
+		struct use *use = &tail[i];
+
+		if (use->op >= IO_OP_CNT) {
+			hist__free(&use->latency); /* of a later version */
+			continue;
+		}
+		err = mend(dec, use->task, &use->class_idx, &use->object);
+		if (err)
+			rows__free(&table_uses, use, rows - i);
+		else
+			model->uses[to++] = *use;
+	}
+	model->use_cnt = to;
+	return err;
+}
+
+static int read_links(struct decoder *dec, uint32_t rows)
+{
+	struct model *model = dec->model;
+	struct link *tail;
+	int err = append(dec, &table_links, &model->links, &model->link_cap, model->link_cnt, rows,
+			 &tail);
+
+	for (uint32_t i = 0; !err && i < rows; i++)
+		err = mend(dec, tail[i].task, &tail[i].class_idx, &tail[i].object);
+	if (!err)
+		model->link_cnt += rows;
+	return err;
+}
+
+static int read_samples(struct decoder *dec, uint32_t rows)
+{
+	struct model *model = dec->model;
+	struct sample *tail;
+	int err = append(dec, &table_samples, &model->samples, &model->sample_cap,
+			 model->sample_cnt, rows, &tail);
+
+	for (uint32_t i = 0; !err && i < rows; i++)
+		if (tail[i].series < SERIES_CNT)
+			model->samples[model->sample_cnt++] = tail[i];
+	return err;
+}
+
 static const struct {
 	uint32_t fourcc;
 	int (*read)(struct decoder *dec, uint32_t rows);
@@ -366,7 +464,9 @@ static const struct {
 	{CHUNK_CAPS, read_caps, true},         {CHUNK_RUNTIMES, read_runtimes, true},
 	{CHUNK_COUNTERS, read_counters, true}, {CHUNK_CLASSES, read_classes, true},
 	{CHUNK_TASKS, read_tasks, true},       {CHUNK_EDGES, read_edges, true},
-	{CHUNK_SLICES, read_slices, true},     {CHUNK_END, read_end, false},
+	{CHUNK_SLICES, read_slices, true},     {CHUNK_OBJECTS, read_objects, true},
+	{CHUNK_USES, read_uses, true},         {CHUNK_LINKS, read_links, true},
+	{CHUNK_SAMPLES, read_samples, true},   {CHUNK_END, read_end, false},
 };
 
 static int read_kind(struct decoder *dec, size_t kind, uint32_t rows)
@@ -413,6 +513,7 @@ struct model *decoder__finish(struct decoder *dec, struct group_facts *facts)
 
 	if (load_strings(dec))
 		return NULL;
+	model__sort_io(model); /* a checkpoint's rows are not in order */
 	*facts = dec->facts;
 	dec->model = NULL;
 	return model;

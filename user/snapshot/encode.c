@@ -305,6 +305,10 @@ int snapshot_encode(const struct model *model, const struct group_info *info, st
 	put_table(&enc, &table_tasks, model->tasks, model->task_cnt);
 	put_table(&enc, &table_edges, model->edges, model->edge_cnt);
 	put_table(&enc, &table_slices, model->slices, model->slice_cnt);
+	put_table(&enc, &table_objects, model->objects, model->object_cnt);
+	put_table(&enc, &table_uses, model->uses, model->use_cnt);
+	put_table(&enc, &table_links, model->links, model->link_cnt);
+	put_table(&enc, &table_samples, model->samples, model->sample_cnt);
 	put_end(&enc);
 
 	ZSTD_freeCCtx(enc.zstd);

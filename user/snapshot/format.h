@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The bytes of an .asnap, version 1.0. Only user/snapshot includes this; tests and the fuzzer do
+ * The bytes of an .asnap, version 1.1. Only user/snapshot includes this; tests and the fuzzer do
  * to build broken files. All numbers are little-endian, offsets count from the file's beginning.
  *
  *   header (64)  group  [group ...]  TOC chunk  footer (32)
  *
  * A *group* is one whole model: the chunks BEGN, ENUM, STRS, META, CAPS, RTIM, CNTR, CLAS, TASK,
- * EDGE, SLIC, ENDG, with `seq` 0, 1, 2 ... and one group number. A table with many rows takes
+ * EDGE, SLIC, OBJT, USES, LINK, SMPL, ENDG, with `seq` 0, 1, 2 ... and one group number. A table with many rows takes
  * several chunks. A group counts as complete when ENDG and every seq below it prove themselves.
  *
  * While recording, checkpoints are groups that take turns: the next one goes to the front when it
@@ -33,7 +33,8 @@
  *
  * Compatibility. Columns go by name, so a field that came later reads as missing from an older
  * file and is skipped by an older reader; counters are "c." and their name. Enum values go through
- * ENUM, which names each value of the file. Flag bits are one column each. Strings are offsets
+ * ENUM, which names each value of the file; rows of a kind of edge, an operation or a series that the
+ * reader does not know are left out. OBJT, USES, LINK and SMPL came with 1.1. Flag bits are one column each. Strings are offsets
  * into STRS. An unknown chunk is skipped unless it is critical; an unknown version of a known
  * chunk counts as unknown. A minor version only adds; a newer major version is refused.
  *
@@ -55,7 +56,7 @@
 	"chunk\r\n"
 #define ASNAP_END   "ASNAPEND"
 #define ASNAP_MAJOR 1
-#define ASNAP_MINOR 0
+#define ASNAP_MINOR 1
 
 #define FOURCC(a, b, c, d)                                                                         \
 	((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16 | (uint32_t)(d) << 24)
@@ -71,6 +72,10 @@
 #define CHUNK_TASKS    FOURCC('T', 'A', 'S', 'K')
 #define CHUNK_EDGES    FOURCC('E', 'D', 'G', 'E')
 #define CHUNK_SLICES   FOURCC('S', 'L', 'I', 'C')
+#define CHUNK_OBJECTS  FOURCC('O', 'B', 'J', 'T')
+#define CHUNK_USES     FOURCC('U', 'S', 'E', 'S')
+#define CHUNK_LINKS    FOURCC('L', 'I', 'N', 'K')
+#define CHUNK_SAMPLES  FOURCC('S', 'M', 'P', 'L')
 #define CHUNK_END      FOURCC('E', 'N', 'D', 'G')
 #define CHUNK_TOC      FOURCC('T', 'O', 'C', ' ')
 

@@ -21,16 +21,20 @@ struct content {
 	uint64_t cnt;
 };
 
-#define CONTENT_CNT 7
+#define CONTENT_CNT 11
 static void contents(const struct model *model, struct content content[CONTENT_CNT])
 {
 	content[0] = (struct content){"tasks", model->task_cnt};
 	content[1] = (struct content){"classes", model->class_cnt};
 	content[2] = (struct content){"edges", model->edge_cnt};
 	content[3] = (struct content){"slices", model->slice_cnt};
-	content[4] = (struct content){"counters", model->counter_cnt};
-	content[5] = (struct content){"runtimes", model->runtime_cnt};
-	content[6] = (struct content){"string_bytes", model->strings.sz};
+	content[4] = (struct content){"objects", model->object_cnt};
+	content[5] = (struct content){"uses", model->use_cnt};
+	content[6] = (struct content){"links", model->link_cnt};
+	content[7] = (struct content){"samples", model->sample_cnt};
+	content[8] = (struct content){"counters", model->counter_cnt};
+	content[9] = (struct content){"runtimes", model->runtime_cnt};
+	content[10] = (struct content){"string_bytes", model->strings.sz};
 }
 
 /* A file's text for a terminal: nothing that could be an escape. */

@@ -117,6 +117,15 @@ static int check(const struct rows_in *in, const struct table_column *column, ui
 			vals[i] = is_good ? vals[i] : NO_IDX;
 		}
 		break;
+	case COL_OBJECT:
+		/* in a model there is no row without one: decode.c finds another */
+		for (uint32_t i = 0; i < cnt; i++) {
+			bool is_good = vals[i] < in->model->object_cnt;
+
+			bad |= !is_good && !in->is_lossy;
+			vals[i] = is_good ? vals[i] : NO_IDX;
+		}
+		break;
 	case COL_ENUM:
 		for (uint32_t i = 0; i < cnt; i++) {
 			bad |= vals[i] > 255;

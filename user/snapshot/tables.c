@@ -24,6 +24,10 @@ const struct enum_names enum_names[ENUM_CNT] = {
 	[ENUM_STATE] = {"state", STATE_CNT, state_name, STATE_UNFINISHED},
 	[ENUM_BINDING] = {"binding", BINDING_CNT, binding_name, BINDING_UNKNOWN},
 	[ENUM_EDGE] = {"edge", EDGE_CNT, edge_name, EDGE_CNT},
+	[ENUM_OBJECT] = {"object", OBJECT_KIND_CNT, object_kind_name, OBJECT_UNKNOWN},
+	[ENUM_ROLE] = {"role", ROLE_CNT, conn_role_name, ROLE_UNKNOWN},
+	[ENUM_OP] = {"op", IO_OP_CNT, io_op_name, IO_OP_CNT},
+	[ENUM_SERIES] = {"series", SERIES_CNT, series_name, SERIES_CNT},
 };
 
 const struct table_column hist_columns[] = {
@@ -144,6 +148,65 @@ static const struct table_column slice_columns[] = {NUM(struct slice, task),
 #undef X
 };
 
+static const struct table_column object_columns[] = {
+	NUM(struct object, ino),
+	NUM(struct object, dev),
+	STRING(struct object, name),
+	STRING(struct object, local),
+	COL(struct object, "kind", kind, COL_ENUM, ENUM_OBJECT, 0),
+	COL(struct object, "role", role, COL_ENUM, ENUM_ROLE, 0),
+	BIT(struct object, "deleted", FILE_DELETED),
+	BIT(struct object, "cut", FILE_CUT),
+	BIT(struct object, "detached", FILE_DETACHED),
+};
+
+#define OWNER(type)                                                                                \
+	NUM(type, task), COL(type, "class", class_idx, COL_CLASS, 0, NO_IDX),                      \
+		COL(type, "object", object, COL_OBJECT, 0, 0)
+
+static const struct table_column use_columns[] = {
+	OWNER(struct use),
+	COL(struct use, "op", op, COL_ENUM, ENUM_OP, 0),
+	COL(struct use, "count", cnt, COL_NUM, 0, 0),
+	NUM(struct use, bytes),
+	NUM(struct use, errors),
+	NUM(struct use, again),
+};
+
+static const struct table_hist use_hists[] = {
+	{"latency", offsetof(struct use, latency)},
+};
+
+static const struct table_column link_columns[] = {
+	OWNER(struct link),
+	NUM(struct link, met),
+	NUM(struct link, opened),
+	NUM(struct link, failed),
+	NUM(struct link, closed),
+	NUM(struct link, active),
+	NUM(struct link, active_max),
+	NUM(struct link, tcp_cnt),
+	NUM(struct link, segs_out),
+	NUM(struct link, segs_in),
+	NUM(struct link, retransmits),
+	NUM(struct link, bytes_acked),
+	NUM(struct link, bytes_received),
+	NUM(struct link, rtt_sum_us),
+	NUM(struct link, rttvar_sum_us),
+	NUM(struct link, cwnd_sum),
+	NUM(struct link, rtt_cnt),
+	NUM(struct link, rtt_min_us),
+	NUM(struct link, rtt_max_us),
+	NUM(struct link, path_rtt_us),
+	NUM(struct link, mss),
+};
+
+static const struct table_column sample_columns[] = {
+	NUM(struct sample, at_ns),
+	NUM(struct sample, val),
+	COL(struct sample, "series", series, COL_ENUM, ENUM_SERIES, 0),
+};
+
 const struct table table_meta = {ROWS(struct meta, CHUNK_META, meta_columns), NULL, 0};
 const struct table table_caps = {ROWS(struct cap_state, CHUNK_CAPS, cap_columns), NULL, 0};
 const struct table table_runtimes = {ROWS(struct runtime_info, CHUNK_RUNTIMES, runtime_columns),
@@ -155,3 +218,7 @@ const struct table table_classes = {ROWS(struct task_class, CHUNK_CLASSES, class
 const struct table table_tasks = {ROWS(struct task, CHUNK_TASKS, task_columns), HISTS(task_hists)};
 const struct table table_edges = {ROWS(struct edge, CHUNK_EDGES, edge_columns), NULL, 0};
 const struct table table_slices = {ROWS(struct slice, CHUNK_SLICES, slice_columns), NULL, 0};
+const struct table table_objects = {ROWS(struct object, CHUNK_OBJECTS, object_columns), NULL, 0};
+const struct table table_uses = {ROWS(struct use, CHUNK_USES, use_columns), HISTS(use_hists)};
+const struct table table_links = {ROWS(struct link, CHUNK_LINKS, link_columns), NULL, 0};
+const struct table table_samples = {ROWS(struct sample, CHUNK_SAMPLES, sample_columns), NULL, 0};

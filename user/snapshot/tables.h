@@ -10,7 +10,17 @@
 #include <stdint.h>
 
 /* The enums whose values a file names. */
-enum enum_table { ENUM_RUNTIME, ENUM_STATE, ENUM_BINDING, ENUM_EDGE, ENUM_CNT };
+enum enum_table {
+	ENUM_RUNTIME,
+	ENUM_STATE,
+	ENUM_BINDING,
+	ENUM_EDGE,
+	ENUM_OBJECT,
+	ENUM_ROLE,
+	ENUM_OP,
+	ENUM_SERIES,
+	ENUM_CNT
+};
 
 struct enum_names {
 	const char *name;
@@ -27,6 +37,7 @@ enum column_kind {
 	COL_BIT, /* one bit of a field of flags */
 	COL_STRING, /* an id in the string table */
 	COL_CLASS, /* a row of the class table, or NO_IDX */
+	COL_OBJECT, /* a row of the object table */
 	COL_ENUM,
 };
 
@@ -65,5 +76,9 @@ extern const struct table table_classes;
 extern const struct table table_tasks;
 extern const struct table table_edges;
 extern const struct table table_slices;
+extern const struct table table_objects;
+extern const struct table table_uses;
+extern const struct table table_links;
+extern const struct table table_samples;
 
 #endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A task's numbers from its uses and links; see the header. */
+#include "report/task_io.h"
+
+#include "analyze/uses.h"
+#include "report/flows.h"
+#include "report/sections.h"
+
+static const struct use_filter syncs = {OP_BIT(SYNC), KINDS_FILE};
+static const struct use_filter requests = {OP_BIT(REQUEST), KINDS_SOCKET};
+static const struct use_filter responses = {OP_BIT(RESPONSE), KINDS_SOCKET};
+
+/* What the latencies and counts are of. */
+static const struct {
+	const struct use_filter *filter;
+	enum hist_part part;
+} rows[] = {
+	[TASK_IO_P99] = {&storage_calls, HIST_P99},   [TASK_IO_CALLS] = {&storage_calls, HIST_CNT},
+	[TASK_REQUEST_CNT] = {&requests, HIST_CNT},   [TASK_REQUEST_P99] = {&requests, HIST_P99},
+	[TASK_RESPONSE_CNT] = {&responses, HIST_CNT}, [TASK_RESPONSE_P99] = {&responses, HIST_P99},
+};
+
+static int64_t from_hist(const struct model *model, const struct use *uses, size_t cnt,
+			 enum task_io number)
+{
+	struct hist hist = {0};
+	int64_t val;
+
+	for (size_t i = 0; i < cnt; i++)
+		if (use_fits(model, &uses[i], rows[number].filter))
+			hist__merge(&hist, &uses[i].latency);
+	val = hist.cnt ? hist_part(&hist, rows[number].part) : COLUMN_NULL;
+	hist__free(&hist);
+	return val;
+}
+
+static struct use_sum sum_of(const struct model *model, const struct use *uses, size_t cnt,
+			     const struct use_filter *filter)
+{
+	struct use_sum sum = {0};
+
+	for (size_t i = 0; i < cnt; i++)
+		if (use_fits(model, &uses[i], filter))
+			use_sum__add(&sum, &uses[i]);
+	return sum;
+}
+
+static int64_t mean_of(const struct use_sum *sum)
+{
+	return sum->timed ? sat_i64(sum->ns / sum->timed) : COLUMN_NULL;
+}
+
+/* Unix streams have no packets: a task that has no other sockets sent none, and could not. */
+static bool has_streams_only(const struct model *model, const struct use *uses, size_t cnt)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < cnt; i++) {
+		unsigned int kind = use_kind(model, &uses[i]);
+
+		if (kind != OBJECT_UNIX && KINDS_SOCKET >> kind & 1)
+			return false;
+		any |= kind == OBJECT_UNIX;
+	}
+	return any;
+}
+
+static int64_t from_links(const struct model *model, const struct task *task, enum task_io number)
+{
+	double rtt_us = 0, told = 0;
+	int64_t sum = 0;
+	size_t cnt;
+	const struct link *links = model__links(model, task->id, NO_IDX, &cnt);
+
+	for (size_t i = 0; i < cnt; i++) {
+		int64_t val = number == TASK_LINKS_ACTIVE   ? links[i].active
+			      : number == TASK_LINKS_OPENED ? sat_i64(links[i].opened)
+							    : sat_i64(links[i].failed);
+
+		if (__builtin_add_overflow(sum, val, &sum))
+			sum = val < 0 ? -INT64_MAX : INT64_MAX;
+		rtt_us += links[i].rtt_sum_us;
+		told += links[i].rtt_cnt;
+	}
+	if (number != TASK_RTT)
+		return sum;
+	return told > 0 && rtt_us / told < UINT32_MAX ? rtt_us / told * 1000 : COLUMN_NULL;
+}
+
+int64_t task_io(const struct model *model, const struct task *task, enum task_io number)
+{
+	size_t cnt;
+	const struct use *uses = model__uses(model, task->id, NO_IDX, &cnt);
+	struct use_sum sum;
+
+	switch (number) {
+	case TASK_IO_MEAN:
+	case TASK_NET_MEAN:
+		sum = sum_of(model, uses, cnt,
+			     number == TASK_IO_MEAN ? &storage_calls : &socket_calls);
+		return mean_of(&sum);
+	case TASK_IO_SYNCS:
+		sum = sum_of(model, uses, cnt, &syncs);
+		return sat_i64(sum.cnt);
+	case TASK_LINKS_ACTIVE:
+	case TASK_LINKS_OPENED:
+	case TASK_LINKS_FAILED:
+	case TASK_RTT:
+		return from_links(model, task, number);
+	case TASK_PACKETS_SENT:
+	case TASK_PACKETS_RECEIVED:
+		if (!task->c[COUNTER_NET_PACKETS_SENT] && !task->c[COUNTER_NET_PACKETS_RECEIVED] &&
+		    has_streams_only(model, uses, cnt))
+			return COLUMN_NULL;
+		return task->c[number == TASK_PACKETS_SENT ? COUNTER_NET_PACKETS_SENT
+							   : COUNTER_NET_PACKETS_RECEIVED];
+	default:
+		return from_hist(model, uses, cnt, number);
+	}
+}
