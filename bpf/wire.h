@@ -418,6 +418,12 @@ enum wire_io_source {
 	X(__x64_sys_fdatasync, SYNC_REGS, 1, 0)                                                    \
 	X(__x64_sys_syncfs, SYNC_REGS, 1, 0)                                                       \
 	X(sync_file_range, SYNC, 4, 0)                                                             \
+	X(__x64_sys_io_getevents, EVENTS, 1, 0)                                                    \
+	X(__x64_sys_io_pgetevents, EVENTS, 1, 0)                                                   \
+	X(__x64_sys_mmap, MEMORY, 1, 0)                                                            \
+	X(__x64_sys_munmap, MEMORY, 1, 0)                                                          \
+	X(__x64_sys_mremap, MEMORY, 1, 0)                                                          \
+	X(__x64_sys_brk, MEMORY, 1, 0)                                                             \
 	X(do_sys_openat2, OPEN, 3, 0)                                                              \
 	X(inet_sendmsg, SEND, 3, 0)                                                                \
 	X(inet6_sendmsg, SEND, 3, 0)                                                               \
@@ -456,6 +462,8 @@ enum wire_hook {
 	HOOK_VMSPLICE, /* the registers of a system call, which has a descriptor first */
 	HOOK_SYNC, /* file first */
 	HOOK_SYNC_REGS, /* as VMSPLICE */
+	HOOK_EVENTS, /* io_getevents() */
+	HOOK_MEMORY, /* mmap() and the like */
 	HOOK_OPEN, /* returns a descriptor */
 	HOOK_SEND, /* struct socket *, struct msghdr * */
 	HOOK_RECEIVE, /* the same, size, flags */

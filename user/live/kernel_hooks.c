@@ -316,8 +316,7 @@ static int attach_row(struct kernel_hooks *hooks, struct bpf_object *object, siz
 	int err = 0;
 
 	if (rows[row].returns)
-		err = attach[hooks->how](hooks,
-					 program_of(object, prefixes[hooks->how].ret, row),
+		err = attach[hooks->how](hooks, program_of(object, prefixes[hooks->how].ret, row),
 					 function, true);
 	if (err)
 		return err;
