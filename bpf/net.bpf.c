@@ -279,6 +279,8 @@ __noinline int tell_conn(u64 sock, u32 event, u64 now)
 	record->role = conn->role;
 	record->state = sock_state(sk);
 	record->flags = conn->active ? CONN_IS_ACTIVE : 0;
+	if (kind == CONN_FAILED && slot && !conn->in_connect)
+		record->flags |= CONN_IS_UNCOUNTED;
 	begin_record(record);
 	if (is_inet(record->family))
 		fill_addresses(record, sk);
@@ -593,8 +595,11 @@ __hidden void socket_connect_ends(struct thread_state *thread, struct file *file
 	if (!conn || !conn->in_connect)
 		return;
 	conn->in_connect = 0;
-	if (!conn->connect_ns)
-		return; /* its state has told already */
+	if (!conn->connect_ns) {
+		/* its state has told already; that it failed, the call has not */
+		frame->c[COUNTER_NET_ERRORS] += ret < 0 && is_again(ret) && !conn->active;
+		return;
+	}
 	if (is_datagram(sk)) {
 		conn->connect_ns = 0;
 		tell_conn(as_number(sk), CONN_SEEN, now);

@@ -372,6 +372,26 @@ static void test_conn_owner(void)
 	model__free(model);
 }
 
+/* What failed after its connect() had returned stands in no slice. */
+static void test_conn_failed(void)
+{
+	struct model *model = io_start(0);
+	const struct task *task;
+
+	for (unsigned int i = 0; i < 3; i++) {
+		make_conn(START_NS + i, 1 + i, TASK, CONN_FAILED);
+		set_ends(&io_event.conn, 1, 40000, 7, 80);
+		io_event.conn.role = ROLE_CLIENT;
+		io_event.conn.flags = i ? CONN_IS_UNCOUNTED : 0;
+		feed_now(model);
+	}
+	feed__finish(model, END_NS);
+	task = model__task(model, TASK);
+	ok(task && task->c[COUNTER_NET_ERRORS] == 2, "a failure that no slice has is an error");
+	ok(link_of(model, TASK, "10.0.0.7:80")->failed == 3, "each is a failed connection");
+	model__free(model);
+}
+
 static void feed_tcp(struct model *model, uint64_t ns, uint64_t id, enum wire_conn_event event,
 		     uint32_t nr)
 {
@@ -559,6 +579,7 @@ int main(void)
 	test_conn_connects();
 	test_conn_lives();
 	test_conn_owner();
+	test_conn_failed();
 	test_tcp();
 	test_disks();
 	test_latency();

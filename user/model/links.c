@@ -129,20 +129,37 @@ static struct tcp_numbers numbers_of(const struct event *event)
 	};
 }
 
+/* The counters that the owner's numbers are summed in, or NULL. */
+static int64_t *counters_of(struct model *model, const struct owner *owner)
+{
+	struct task *task = owner->task ? model__task(model, owner->task) : NULL;
+
+	if (task)
+		return task->c;
+	return owner->class_idx == NO_IDX ? NULL : model->classes[owner->class_idx].folded_c;
+}
+
 /* Segments that came or went while no slice was looking: acknowledgements of the kernel, say. */
 static void charge_rest(struct model *model, const struct owner *owner,
 			const struct tcp_numbers *tcp)
 {
-	struct task *task = owner->task ? model__task(model, owner->task) : NULL;
-	int64_t *c = task ? task->c : NULL;
+	int64_t *c = counters_of(model, owner);
 
-	if (!task && owner->class_idx != NO_IDX)
-		c = model->classes[owner->class_idx].folded_c;
 	if (!c)
 		return;
 	c[COUNTER_NET_PACKETS_SENT] = add_ns(c[COUNTER_NET_PACKETS_SENT], tcp->rest_out);
 	c[COUNTER_NET_PACKETS_RECEIVED] = add_ns(c[COUNTER_NET_PACKETS_RECEIVED], tcp->rest_in);
 	c[COUNTER_NET_RETRANSMITS] = add_ns(c[COUNTER_NET_RETRANSMITS], tcp->rest_retransmits);
+}
+
+/* A connect() that had returned before it failed. */
+static void charge_failure(struct model *model, const struct owner *owner,
+			   const struct wire_conn *conn)
+{
+	int64_t *c = counters_of(model, owner);
+
+	if (c && conn->event == CONN_FAILED && conn->flags & CONN_IS_UNCOUNTED)
+		c[COUNTER_NET_ERRORS] = add_ns(c[COUNTER_NET_ERRORS], 1);
 }
 
 static void add_tcp(struct link *link, const struct tcp_numbers *tcp)
@@ -216,6 +233,7 @@ static int take_unknown(struct model *model, const struct event *event)
 	link->opened += conn->event == CONN_OPENED;
 	link->failed += conn->event == CONN_FAILED;
 	link->closed += conn->event == CONN_CLOSED;
+	charge_failure(model, &owner, conn);
 	if (conn->flags & CONN_HAS_TCP &&
 	    (conn->event == CONN_CLOSED || conn->event == CONN_LAST)) {
 		add_tcp(link, &tcp);
@@ -244,10 +262,8 @@ static int on_opened(struct model *model, struct ref *ref, struct link *link,
 static int on_failed(struct model *model, struct ref *ref, struct link *link,
 		     const struct event *event)
 {
-	(void)model;
-	(void)ref;
-	(void)event;
 	link->failed++;
+	charge_failure(model, &ref->owner, &event->conn);
 	return 0;
 }
 
