@@ -102,13 +102,13 @@ def is_seen(obj, op):
     return not (op == "open" and obj["kind"] == "unknown")
 
 
-def compare_object(obj, record):
+def compare_object(obj, record, ops):
     diffs = []
-    for op in OPS:
+    for op in ops:
         truth, got = obj["ops"].get(op), counted(record, op)
         for field in COUNTS:
             want = count(truth, field) if is_seen(obj, op) else 0
-            if field == "bytes" and op not in ("read", "write"):
+            if field == "bytes" and op not in ("read", "write", "fault"):
                 continue
             if count(got, field) != want:
                 diffs.append(f"{op}.{field}: got {count(got, field)}, truth {want}")
@@ -118,23 +118,29 @@ def compare_object(obj, record):
     return diffs
 
 
-def compare_objects(row, records):
+def sees_faults(source):
+    """Pages of mapped files: by the kernel's functions only."""
+    return source.startswith(("kprobe", "fentry"))
+
+
+def compare_objects(row, records, source):
     """Each file and peer of the task, and no other."""
     diffs, left = [], {}
+    ops = OPS + (["fault"] if sees_faults(source) else [])
     for record in records:
         if record["record"] == "connection" or record["kind"] != "disk":
             left[record_key(record)] = record
     for obj in row.objects:
-        if not any(is_seen(obj, op) for op in obj["ops"]):
+        if not any(is_seen(obj, op) for op in obj["ops"] if op in ops):
             continue
         record = left.pop(key_of(obj), None)
         if record is None:
             diffs.append(f"no record of {key_of(obj)}")
             continue
-        diffs += [f"{obj['name'][-60:]}: {diff}" for diff in compare_object(obj, record)]
+        diffs += [f"{obj['name'][-60:]}: {diff}" for diff in compare_object(obj, record, ops)]
     for key, record in left.items():
         # a socket that was met, or data that lay in one, is no operation on it
-        if any(count(counted(record, op), field) for op in OPS for field in COUNTS):
+        if any(count(counted(record, op), field) for op in ops for field in COUNTS):
             diffs.append(f"a record too many: {key}")
     ok(not diffs, f"{row.name}: by file and peer", *diffs)
 
@@ -266,7 +272,7 @@ def compare_io(truth_path, recording_path, source):
             print(f"ok - {row.name} # SKIP {row.truth['skipped']}")
             continue
         compare_sums(row)
-        compare_objects(row, records[row.task["task_id"]])
+        compare_objects(row, records[row.task["task_id"]], source)
     rows = [row for row in rows if not row.truth["skipped"]]
     compare_latency(rows, records)
     compare_packets(rows)
@@ -400,7 +406,7 @@ def compare_conn(truth_path, recording_path, source):
     windows = next(record["windows"] for record in read_truth(truth_path) if "windows" in record)
     for row in rows:
         compare_sums(row)
-        compare_objects(row, records[row.task["task_id"]])
+        compare_objects(row, records[row.task["task_id"]], source)
     compare_connections(rows, records)
     compare_series(recording, rows, windows)
     compare_durations(rows, records)
