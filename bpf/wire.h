@@ -362,7 +362,6 @@ struct wire_conn {
 enum wire_conn_flags {
 	CONN_HAS_TCP = 1, /* TCP's numbers are filled in */
 	CONN_IS_ACTIVE = 2, /* counts as an active connection */
-	CONN_IS_UNCOUNTED = 4, /* its failure stands in no slice: nobody waited for it */
 };
 
 /* What user space looks at every tick of its clock. */

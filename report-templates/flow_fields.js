@@ -6,6 +6,9 @@ const opLabels = {
 	accept: "Accepted", request: "Served", response: "Answers", queued: "In the queue",
 	fault: "Page faults", disk_read: "Reads", disk_write: "Writes",
 };
+// Those that move data; and what cannot fail, because it is no call.
+const movingOps = ["read", "write", "disk_read", "disk_write"];
+const spanOps = ["request", "response", "queued"];
 const opDocs = {
 	read: "reads, or receives", write: "writes, or sends", sync: "fsync and its like",
 	open: "opened", connect: "from the call until the connection is established",
@@ -65,13 +68,13 @@ const peerFields = [
 	callFields[1],
 	{ ...callFields[2], prio: 21 },
 	{ ...callFields[3], prio: 22 },
-	{ key: "rtt", label: "RTT", kind: "ns", width: 84, prio: 7, tcp: true,
+	{ key: "rtt", label: "RTT", kind: "ns", width: 118, prio: 7, tcp: true,
 		doc: "the kernel's smoothed round trip at the end, mean of the connections" },
-	{ key: "rtt_max", label: "RTT max", kind: "ns", width: 92, tcp: true, doc: "of its connections the slowest" },
-	{ key: "retransmits", label: "Sent again", kind: "count", width: 100, prio: 10, tcp: true,
+	{ key: "rtt_max", label: "RTT max", kind: "ns", width: 118, tcp: true, doc: "of its connections the slowest" },
+	{ key: "retransmits", label: "Sent again", kind: "count", width: 118, prio: 10, tcp: true,
 		doc: "segments retransmitted" },
 	{ key: "segs_out", label: "Segments out", kind: "count", width: 112, tcp: true, doc: "TCP segments sent" },
-	{ key: "segs_in", label: "Segments in", kind: "count", width: 108, tcp: true, doc: "TCP segments received" },
+	{ key: "segs_in", label: "Segments in", kind: "count", width: 112, tcp: true, doc: "TCP segments received" },
 	{ key: "request_cnt", label: "Served", kind: "count", width: 84, prio: 11, doc: opDocs.request },
 	{ key: "request_p50", label: "Served p50", kind: "ns", width: 104, prio: 13, doc: "half were answered faster" },
 	{ key: "request_p99", label: "Served p99", kind: "ns", width: 104, prio: 12, doc: "99 of 100 were answered faster" },
@@ -99,7 +102,7 @@ const flowKinds = [
 		none: "No file was used in this recording.",
 		ops: ["read", "write", "sync", "open", "fault"] },
 	{ id: "peers", one: "peer", head: "Peers", first: "Peer", fields: peerFields,
-		none: "No socket was used in this recording.",
+		none: "No socket was used in this recording.", labels: { read: "Receives", write: "Sends" },
 		ops: ["read", "write", "connect", "accept", "request", "response", "queued"] },
 	{ id: "disks", one: "disk", head: "Disks", first: "Disk", fields: diskFields,
 		none: "Nothing reached a disk in this recording.", ops: ["disk_read", "disk_write"] },
@@ -170,8 +173,11 @@ class FlowData {
 		}
 		if (/_(cnt|bytes|errors|again)$/.test(field.key))
 			return ["none", "no such operation was seen"];
+		const waits = this.kind.id === "files" &&
+			!["file", "directory", "block device"].includes(this.section.string("kind", row));
 		const reasons = {
-			time: ["not storage", "reads of pipes and the like wait for somebody"],
+			time: waits ? ["not storage", "reads of pipes and the like wait for somebody"]
+				: ["none", "no such operation was seen from its beginning"],
 			who: ["nobody", "no task could be told"],
 			local: ["none", "only what listens has one"],
 			active: ["none", "no connection to it was seen"],

@@ -26,10 +26,14 @@ function makeOpTable(data, row) {
 	for (const op of data.kind.ops) {
 		if (Number.isNaN(data.section.number(`${op}_cnt`, row)))
 			continue;
-		const line = make("tr", {}, make("th", { scope: "row", title: opDocs[op] }, opLabels[op]));
+		const line = make("tr", {}, make("th", { scope: "row", title: opDocs[op] },
+			data.kind.labels?.[op] ?? opLabels[op]));
 		for (const [part, , kind] of parts) {
 			const cell = make("td", { class: "num" });
-			data.fill(cell, { key: `${op}_${part}`, kind }, row);
+			const fits = part === "bytes" ? movingOps.includes(op)
+				: !["errors", "again"].includes(part) || !spanOps.includes(op);
+			if (fits)
+				data.fill(cell, { key: `${op}_${part}`, kind }, row);
 			line.append(cell);
 		}
 		body.append(line);

@@ -490,13 +490,15 @@ static void use_sockets(const int kept[2])
 	int listener6 = bound(AF_INET6, SOCK_STREAM, PORT_V6);
 	int listener = bound(AF_UNIX, SOCK_STREAM, 0);
 	int receiver = bound(AF_INET, SOCK_DGRAM, PORT_DGRAM);
-	int ends6[2], unix_ends[2], sender;
+	int ends6[2], unix_ends[2], replaced[2], sender;
 
 	talk(C_CLIENT, kept, 50);
 	connection(AF_INET6, PORT_V6, listener6, ends6);
 	talk(C_CLIENT6, ends6, 30);
 	connection(AF_UNIX, 0, listener, unix_ends);
 	talk(C_UNIX, unix_ends, 20);
+	connection(AF_UNIX, 0, listener, replaced);
+	talk(C_UNIX, replaced, 10);
 
 	sender = must(socket(AF_INET, SOCK_DGRAM, 0), "socket");
 	for (int i = 0; i < 5; i++) {
@@ -508,11 +510,15 @@ static void use_sockets(const int kept[2])
 		peers[C_DGRAM].sends++;
 		peers[C_DGRAM].sent += 300;
 	}
+	/* the ways to close a socket; those of TCP stay open */
+	close(unix_ends[0]);
+	must((int)syscall(SYS_close_range, unix_ends[1], unix_ends[1], 0), "close_range");
+	must(dup2(sender, replaced[0]), "dup2");
+	must(dup2(sender, replaced[1]), "dup2");
 	for (int i = 0; i < 2; i++) {
-		close(unix_ends[i]);
 		peers[C_CLIENT + i].met = peers[C_CLIENT + i].active = 1;
 		peers[C_CLIENT6 + i].opened = peers[C_CLIENT6 + i].active = 1;
-		peers[C_UNIX + i].opened = 1;
+		peers[C_UNIX + i].opened = 2;
 	}
 }
 
@@ -551,6 +557,7 @@ static void print_truth(void)
 		       peer->sends, peer->sent, peer->receives, peer->received, peer->met,
 		       peer->opened, peer->active);
 	}
+	printf("done\n");
 	fflush(stdout);
 }
 
@@ -576,6 +583,9 @@ static int inside(bool wait, int from_outside, int inherited)
 	use_sockets(kept);
 	use_chroot();
 	print_truth();
+	/* the recording ends before the connections do */
+	if (wait && read(STDIN_FILENO, buf, sizeof(buf)) < 0)
+		die("read");
 	return 0;
 }
 

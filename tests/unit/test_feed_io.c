@@ -362,33 +362,11 @@ static void test_conn_owner(void)
 	feed_now(model);
 	feed_client(model, START_NS + 20 * MS, 1, TASK, CONN_LAST);
 	feed__finish(model, END_NS);
-	link = link_of(model, 0, "10.0.0.7:80");
-	ok(link && link->task == 0 && link->class_idx == NO_IDX && link->met == 1 && !link->active,
-	   "nobody's at first");
+	ok(!link_of(model, 0, "10.0.0.7:80"), "it is nobody's no more");
 	link = link_of(model, TASK, "10.0.0.7:80");
-	ok(link && link->active == 1 && model->meta.connections_max == 1,
-	   "then its user's, and still one connection");
+	ok(link && link->met == 1 && link->active == 1 && model->meta.connections_max == 1,
+	   "but its user's, and still one connection");
 	ok(!model__task(model, 0), "nobody is no task");
-	model__free(model);
-}
-
-/* What failed after its connect() had returned stands in no slice. */
-static void test_conn_failed(void)
-{
-	struct model *model = io_start(0);
-	const struct task *task;
-
-	for (unsigned int i = 0; i < 3; i++) {
-		make_conn(START_NS + i, 1 + i, TASK, CONN_FAILED);
-		set_ends(&io_event.conn, 1, 40000, 7, 80);
-		io_event.conn.role = ROLE_CLIENT;
-		io_event.conn.flags = i ? CONN_IS_UNCOUNTED : 0;
-		feed_now(model);
-	}
-	feed__finish(model, END_NS);
-	task = model__task(model, TASK);
-	ok(task && task->c[COUNTER_NET_ERRORS] == 2, "a failure that no slice has is an error");
-	ok(link_of(model, TASK, "10.0.0.7:80")->failed == 3, "each is a failed connection");
 	model__free(model);
 }
 
@@ -579,7 +557,6 @@ int main(void)
 	test_conn_connects();
 	test_conn_lives();
 	test_conn_owner();
-	test_conn_failed();
 	test_tcp();
 	test_disks();
 	test_latency();

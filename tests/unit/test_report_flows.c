@@ -234,8 +234,10 @@ static void test_links(void)
 	is(flow__rtt(row), 150000, "the round trip is their mean");
 	ok(row->link.rtt_min_us == 50 && row->link.rtt_max_us == 200, "with its extremes");
 	is(row->task_cnt, 2, "both are counted, one of them by its connections only");
+	ok(row->timed, "its time was seen");
 	is(row->time_ns, 1000, "a request's time is no cost of the socket's operations");
 	row = row_of(&flows, model, "10.0.0.8:80", CLASS_LOG);
+	ok(row && !row->timed, "nor was any operation seen");
 	ok(row && (uint64_t)flow__rtt(row) == (uint64_t)COLUMN_NULL, "no round trip is none");
 	flows__free(&flows);
 	model__free(model);

@@ -171,7 +171,7 @@ static void edit_io_enums(struct asnap_chunk *chunk, struct buf *raw, struct buf
 	rename_all(raw, "eventfd", "eventXX");
 	rename_all(raw, "listener", "lXXtener");
 	rename_all(raw, "accept", "acXXpt");
-	rename_all(raw, "io_in_flight", "io_in_XXight");
+	rename_all(raw, "disk_in_flight", "disk_in_XXight");
 }
 
 static void set_column(struct buf *raw, const char *name, uint64_t val, uint32_t rows)
@@ -338,7 +338,7 @@ static void test_io(const struct model *model)
 	for (size_t i = 0; i < model->use_cnt; i++)
 		uses += model->uses[i].op != IO_ACCEPT;
 	for (size_t i = 0; i < model->sample_cnt; i++)
-		samples += model->samples[i].series != SERIES_IO_IN_FLIGHT;
+		samples += model->samples[i].series != SERIES_DISK_IN_FLIGHT;
 	good = 0;
 	for (size_t i = 0; read && i < read->object_cnt; i++) {
 		unsigned int kind = model->objects[i].kind, role = model->objects[i].role;

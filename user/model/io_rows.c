@@ -396,6 +396,21 @@ static void merge_rows(struct model *model)
 	model->link_cnt = to;
 }
 
+/* Rows that were nobody's until it was known whose they are hold nothing any more. */
+static void drop_empty_links(struct model *model)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < model->link_cnt; i++) {
+		const struct link *link = &model->links[i];
+
+		if (link->task || link->class_idx != NO_IDX || link->met || link->opened ||
+		    link->failed || link->closed || link->active || link->tcp_cnt)
+			model->links[kept++] = *link;
+	}
+	model->link_cnt = kept;
+}
+
 int io__finish(struct model *model)
 {
 	int err = settle_pending(model);
@@ -403,6 +418,7 @@ int io__finish(struct model *model)
 
 	if (err)
 		return err;
+	drop_empty_links(model);
 	place = calloc(model->object_cnt + 1, sizeof(*place));
 	if (!place)
 		return -ENOMEM;

@@ -129,14 +129,14 @@ static struct tcp_numbers numbers_of(const struct event *event)
 	};
 }
 
-/* The counters that the owner's numbers are summed in, or NULL. */
+/* The counters of a connection's owner, for what no slice was charged with; NULL: it is nobody's. */
 static int64_t *counters_of(struct model *model, const struct owner *owner)
 {
 	struct task *task = owner->task ? model__task(model, owner->task) : NULL;
 
 	if (task)
 		return task->c;
-	return owner->class_idx == NO_IDX ? NULL : model->classes[owner->class_idx].folded_c;
+	return owner->class_idx != NO_IDX ? model->classes[owner->class_idx].folded_c : NULL;
 }
 
 /* Segments that came or went while no slice was looking: acknowledgements of the kernel, say. */
@@ -152,13 +152,12 @@ static void charge_rest(struct model *model, const struct owner *owner,
 	c[COUNTER_NET_RETRANSMITS] = add_ns(c[COUNTER_NET_RETRANSMITS], tcp->rest_retransmits);
 }
 
-/* A connect() that had returned before it failed. */
-static void charge_failure(struct model *model, const struct owner *owner,
-			   const struct wire_conn *conn)
+/* A connection that could not be made, whether its call waited for that or not. */
+static void charge_failed(struct model *model, const struct owner *owner)
 {
 	int64_t *c = counters_of(model, owner);
 
-	if (c && conn->event == CONN_FAILED && conn->flags & CONN_IS_UNCOUNTED)
+	if (c)
 		c[COUNTER_NET_ERRORS] = add_ns(c[COUNTER_NET_ERRORS], 1);
 }
 
@@ -232,8 +231,9 @@ static int take_unknown(struct model *model, const struct event *event)
 	link->met += conn->event == CONN_SEEN;
 	link->opened += conn->event == CONN_OPENED;
 	link->failed += conn->event == CONN_FAILED;
+	if (conn->event == CONN_FAILED)
+		charge_failed(model, &owner);
 	link->closed += conn->event == CONN_CLOSED;
-	charge_failure(model, &owner, conn);
 	if (conn->flags & CONN_HAS_TCP &&
 	    (conn->event == CONN_CLOSED || conn->event == CONN_LAST)) {
 		add_tcp(link, &tcp);
@@ -262,8 +262,9 @@ static int on_opened(struct model *model, struct ref *ref, struct link *link,
 static int on_failed(struct model *model, struct ref *ref, struct link *link,
 		     const struct event *event)
 {
+	(void)event;
 	link->failed++;
-	charge_failure(model, &ref->owner, &event->conn);
+	charge_failed(model, &ref->owner);
 	return 0;
 }
 

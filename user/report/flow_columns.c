@@ -54,7 +54,7 @@ static int64_t get_flag(const struct flow *flow, int flag)
 static int64_t get_time(const struct flow *flow, int arg)
 {
 	(void)arg;
-	return flow__waits(flow->object) ? COLUMN_NULL : clamp(flow->time_ns);
+	return flow->timed && !flow__waits(flow->object) ? clamp(flow->time_ns) : COLUMN_NULL;
 }
 
 static int64_t get_bytes(const struct flow *flow, int arg)

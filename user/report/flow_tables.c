@@ -72,6 +72,8 @@ static void put_time(struct buf *buf, const struct place *place, int arg)
 	(void)arg;
 	if (flow__waits(place->flow->object))
 		none(buf, "not storage", "reads of pipes and the like wait for somebody");
+	else if (!place->flow->timed)
+		none(buf, "none", "no such operation was seen from its beginning");
 	else
 		format_ns(buf, ns > INT64_MAX ? INT64_MAX : (int64_t)ns);
 }

@@ -27,9 +27,13 @@ static const uint32_t call_ops[] = {
 	(OP_BIT(READ) | OP_BIT(WRITE) | OP_BIT(SYNC) | OP_BIT(OPEN) | OP_BIT(CONNECT) |            \
 	 OP_BIT(ACCEPT) | OP_BIT(DISK_READ) | OP_BIT(DISK_WRITE))
 
+/* Whose time is the caller's; see use_time_ns(). */
+#define OPS_COST ((OPS_FALLIBLE & ~OP_BIT(ACCEPT)) | OP_BIT(FAULT))
+
 struct cost {
 	uint32_t object, class_idx;
 	uint64_t ns, bytes;
+	bool timed;
 };
 
 struct gather {
@@ -112,6 +116,7 @@ static void add_costs(struct gather *gather)
 		cost->ns = sat_addu(cost->ns, gather->flows->group == GROUP_DISK
 						      ? use->latency.total
 						      : use_time_ns(model, use));
+		cost->timed |= use->latency.cnt && OPS_COST >> use->op & 1;
 	}
 	for (size_t i = 0; i < model->link_cnt && !gather->err; i++) {
 		const struct link *link = &model->links[i];
@@ -178,6 +183,7 @@ static void make_rows(struct gather *gather)
 		row->object = &gather->model->objects[cost->object];
 		row->class_idx = cost->class_idx;
 		row->time_ns = cost->ns;
+		row->timed = cost->timed;
 		row->bytes = cost->bytes;
 		if (map64__set(&gather->cost_idx, key_of(cost->object, cost->class_idx),
 			       flows->cnt++))

@@ -30,6 +30,7 @@ struct flow {
 	uint64_t task_cnt; /* that are still there one by one */
 	bool folded; /* and others, that were folded into the class */
 	uint64_t time_ns; /* what it cost: see flow__waits() */
+	bool timed; /* some of it was seen from its beginning: 0 is a number */
 	uint64_t bytes; /* both directions */
 	struct flow_op ops[IO_OP_CNT];
 	struct flow_op calls; /* reads, writes and syncs together */
