@@ -276,7 +276,9 @@ __noinline int tell_file(u64 file_at, u64 id)
 	scratch->file.magic = BPF_CORE_READ(inode, i_sb, s_magic);
 	scratch->file.flags = is_deleted(dentry) ? FILE_DELETED : 0;
 	__builtin_memset(scratch->file.pad, 0, sizeof(scratch->file.pad));
-	if (has_path(scratch->file.mode & S_IFMT) && !is_alone(dentry)) {
+	/* the root of a file system is alone, too, and has a path */
+	if ((scratch->file.mode & S_IFMT) == S_IFDIR ||
+	    (has_path(scratch->file.mode & S_IFMT) && !is_alone(dentry))) {
 		read_path(scratch, file);
 	} else {
 		scratch->file.flags |= FILE_PSEUDO;

@@ -14,6 +14,7 @@
 #include "io_files.h"
 #include "io_kernel.h"
 #include "io_memory.h"
+#include "io_rings.h"
 #include "io_slow.h"
 #include "io_sockets.h"
 
@@ -69,6 +70,7 @@ static struct row rows[] = {
 	ROW("unix-seqpacket", run_unix_seq, NULL, 1),
 	ROW("unix-dgram", run_unix_dgram, NULL, 1),
 	ROW("socketpair", run_socketpair, NULL, 1),
+	ROW("uring", run_uring, setup_uring, 1),
 	ROW("slow-pipe", run_slow_pipe, setup_slow_pipe, 2),
 	ROW("slow-pipe-peer", run_slow_pipe_peer, NULL, 2),
 	ROW("slow-tcp", run_slow_tcp, setup_slow_tcp, 2),

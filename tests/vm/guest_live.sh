@@ -200,8 +200,11 @@ IO_SOURCES='syscall syscall-classic fentry kprobe kprobe-tracefs'
 
 step_io() {
 	local source
+	mkdir -p /disk
+	mount -t ext4 /dev/nvme0n1 /disk
+	ok $? "a disk is mounted"
 	for source in $IO_SOURCES; do
-		record "io-$source" "--io-source $source" io_truth --dir /tmp
+		record "io-$source" "--io-source $source" io_truth --dir /disk
 		compare "io-$source" io "$source"
 	done
 	for source in ${FULL:+syscall-classic kprobe-tracefs} syscall fentry kprobe; do

@@ -80,6 +80,12 @@ build_tools() {
 	[ -s "$WORK/tools/spin.addresses" ]
 }
 
+# A disk that is none of memory: files on it must really be read and written.
+# shellcheck disable=SC2317 # called by needed
+build_disk() {
+	truncate -s 48M "$WORK/disk" && mke2fs -q -F -t ext4 "$WORK/disk"
+}
+
 version() {
 	sed -n 's/^## \([0-9][^ ]*\).*/\1/p' "$ROOT/CHANGELOG.md" | head -n 1
 }
@@ -88,6 +94,7 @@ run_guest() {
 	local label=$1 dir=$WORK/$1 started=$SECONDS code=0
 	mkdir -p "$dir"
 	"$ROOT/tools/vm" --timeout $GUEST_SECONDS --out "$dir/out" --console "$dir/console" \
+		--disk "$WORK/disk" \
 		--file "$STATIC/asyncscope-bpf:/usr/sbin/asyncscope-bpf" \
 		--file "$STATIC/tests/programs:/programs" \
 		--file "$WORK/tools:/tools" \
@@ -159,6 +166,7 @@ main() {
 		needed "make STATIC=1" build_static
 	fi
 	needed "what the guests need besides" build_tools
+	needed "a disk for the guests" build_disk
 	needed "the kernels ${LABELS[*]} are there" "$ROOT/tools/kernels" "${LABELS[@]}"
 	for label in "${LABELS[@]}"; do
 		while [ "$(jobs -rp | wc -l)" -ge $GUESTS ]; do
