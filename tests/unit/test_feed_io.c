@@ -349,6 +349,23 @@ static void test_conn_lives(void)
 	model__free(model);
 }
 
+/* Not every end is heard of: a socket that nobody has any more at the end has ended. */
+static void test_conn_unheard(void)
+{
+	struct model *model = io_start(0);
+	const struct link *link;
+
+	feed_client(model, START_NS + 10, 1, TASK, CONN_OPENED);
+	feed_client(model, START_NS + 20, 2, TASK, CONN_OPENED);
+	feed_client(model, START_NS + 30, 2, TASK, CONN_CLOSED);
+	feed__sockets_told(model);
+	feed__finish(model, END_NS);
+	link = link_of(model, TASK, "10.0.0.7:80");
+	ok(link && link->opened == 2 && link->closed == 2 && !link->active && link->active_max == 2,
+	   "a socket that is not told of at the end is closed");
+	model__free(model);
+}
+
 /* Who owns a connection may be known later than the connection. */
 static void test_conn_owner(void)
 {
@@ -556,6 +573,7 @@ int main(void)
 	test_conn_identity();
 	test_conn_connects();
 	test_conn_lives();
+	test_conn_unheard();
 	test_conn_owner();
 	test_tcp();
 	test_disks();
