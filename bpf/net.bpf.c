@@ -578,26 +578,27 @@ static __always_inline void connected(struct conn *conn, struct sock *sk, s64 re
 	tell_conn(as_number(sk), (ret >= 0 ? CONN_OPENED : CONN_FAILED) | where, now);
 }
 
+/* A connection that could not be made is told as a record, whenever that becomes known, and counted
+ * by it; any other refusal is an error of the call. */
 __hidden void socket_connect_ends(struct thread_state *thread, struct file *file, s64 ret, u64 now)
 {
 	struct sock *sk = sock_of_file(file);
-	struct frame *frame = innermost(thread);
 	u64 key = (u64)sk;
-	struct conn *conn;
+	struct conn *conn = sk ? bpf_map_lookup_elem(&conns, &key) : NULL;
 
-	if (ret < 0 && !is_again(ret))
-		frame->c[COUNTER_NET_ERRORS]++;
-	if (!sk)
+	if (!conn || !conn->in_connect) {
+		if (ret < 0 && !is_again(ret))
+			innermost(thread)->c[COUNTER_NET_ERRORS]++;
 		return;
-	conn = bpf_map_lookup_elem(&conns, &key);
-	if (!conn || !conn->in_connect)
-		return;
+	}
 	conn->in_connect = 0;
 	if (!conn->connect_ns)
 		return; /* its state has told already */
 	if (is_datagram(sk)) {
 		conn->connect_ns = 0;
 		tell_conn(as_number(sk), CONN_SEEN, now);
+		if (ret < 0)
+			innermost(thread)->c[COUNTER_NET_ERRORS]++;
 	} else if (ret < 0 ? !is_again(ret) : !is_tcp(sk)) {
 		connected(conn, sk, ret, now, 0);
 		if (ret < 0)

@@ -62,7 +62,7 @@ static const struct slow_rule slow_rules[] = {
 	{
 		/* Above what a healthy rotating disk needs for one request with a short queue. */
 		.id = "slow-disk",
-		.path = "io_metrics.disk_latency",
+		.path = "io_metrics.disk_latency.total_ns",
 		.what = "The disk answers slowly",
 		.unit = "requests",
 		.filter = {OP_BIT(DISK_READ) | OP_BIT(DISK_WRITE), KINDS_DISK},
@@ -81,7 +81,7 @@ static const struct slow_rule slow_rules[] = {
 	{
 		/* The kernel has accepted it, the program does not come round to it. */
 		.id = "accept-queue",
-		.path = "network_metrics.accept_latency",
+		.path = "network_metrics.accept_latency.total_ns",
 		.what = "Connections wait to be accepted",
 		.unit = "connections",
 		.filter = {OP_BIT(ACCEPT), KINDS_SOCKET},
@@ -99,7 +99,7 @@ static const struct slow_rule slow_rules[] = {
 	{
 		/* Half a loop turn of 100 ms; a program that waits in epoll takes well below 1 ms. */
 		.id = "receive-queue",
-		.path = "network_metrics.receive_queue",
+		.path = "network_metrics.receive_queue.total_ns",
 		.what = "Received data lies unread: the program comes late",
 		.unit = "receives",
 		.filter = {OP_BIT(QUEUED), KINDS_SOCKET},
@@ -117,7 +117,7 @@ static const struct slow_rule slow_rules[] = {
 	{
 		/* A note only: what is slow depends on what is served. */
 		.id = "slow-requests",
-		.path = "network_metrics.request_latency",
+		.path = "network_metrics.request_latency.total_ns",
 		.what = "Requests are served slowly",
 		.unit = "requests",
 		.filter = {OP_BIT(REQUEST), KINDS_SOCKET},
@@ -135,7 +135,7 @@ static const struct slow_rule slow_rules[] = {
 	},
 	{
 		.id = "slow-answers",
-		.path = "network_metrics.response_latency",
+		.path = "network_metrics.response_latency.total_ns",
 		.what = "Answers of others come slowly",
 		.unit = "answers",
 		.filter = {OP_BIT(RESPONSE), KINDS_SOCKET},

@@ -129,20 +129,36 @@ static struct tcp_numbers numbers_of(const struct event *event)
 	};
 }
 
+/* The counters of a connection's owner, for what no slice was charged with; NULL: it is nobody's. */
+static int64_t *counters_of(struct model *model, const struct owner *owner)
+{
+	struct task *task = owner->task ? model__task(model, owner->task) : NULL;
+
+	if (task)
+		return task->c;
+	return owner->class_idx != NO_IDX ? model->classes[owner->class_idx].folded_c : NULL;
+}
+
 /* Segments that came or went while no slice was looking: acknowledgements of the kernel, say. */
 static void charge_rest(struct model *model, const struct owner *owner,
 			const struct tcp_numbers *tcp)
 {
-	struct task *task = owner->task ? model__task(model, owner->task) : NULL;
-	int64_t *c = task ? task->c : NULL;
+	int64_t *c = counters_of(model, owner);
 
-	if (!task && owner->class_idx != NO_IDX)
-		c = model->classes[owner->class_idx].folded_c;
 	if (!c)
 		return;
 	c[COUNTER_NET_PACKETS_SENT] = add_ns(c[COUNTER_NET_PACKETS_SENT], tcp->rest_out);
 	c[COUNTER_NET_PACKETS_RECEIVED] = add_ns(c[COUNTER_NET_PACKETS_RECEIVED], tcp->rest_in);
 	c[COUNTER_NET_RETRANSMITS] = add_ns(c[COUNTER_NET_RETRANSMITS], tcp->rest_retransmits);
+}
+
+/* A connection that could not be made, whether its call waited for that or not. */
+static void charge_failed(struct model *model, const struct owner *owner)
+{
+	int64_t *c = counters_of(model, owner);
+
+	if (c)
+		c[COUNTER_NET_ERRORS] = add_ns(c[COUNTER_NET_ERRORS], 1);
 }
 
 static void add_tcp(struct link *link, const struct tcp_numbers *tcp)
@@ -215,6 +231,8 @@ static int take_unknown(struct model *model, const struct event *event)
 	link->met += conn->event == CONN_SEEN;
 	link->opened += conn->event == CONN_OPENED;
 	link->failed += conn->event == CONN_FAILED;
+	if (conn->event == CONN_FAILED)
+		charge_failed(model, &owner);
 	link->closed += conn->event == CONN_CLOSED;
 	if (conn->flags & CONN_HAS_TCP &&
 	    (conn->event == CONN_CLOSED || conn->event == CONN_LAST)) {
@@ -244,10 +262,9 @@ static int on_opened(struct model *model, struct ref *ref, struct link *link,
 static int on_failed(struct model *model, struct ref *ref, struct link *link,
 		     const struct event *event)
 {
-	(void)model;
-	(void)ref;
 	(void)event;
 	link->failed++;
+	charge_failed(model, &ref->owner);
 	return 0;
 }
 
