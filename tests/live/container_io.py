@@ -41,6 +41,8 @@ def named(item, directory):
         "/data/deleted": {"/data/deleted", "/data/deleted (deleted)"},
         "outside": {f"{outside}/outside"},
         "inherited": {f"{outside}/inherited"},
+        # first used after the root was changed
+        "/data/early-chroot": {"(unreachable)/data/early-chroot"},
         "memfd": {"memfd:container"},
         "eventfd": {"[eventfd]"},
     }.get(item["path"], {item["path"]})

@@ -5,7 +5,7 @@
 # thread reads and writes (/proc/PID/task/TID/io).
 #
 # 1. One thread serves; four connections were there before.
-# 2. Two threads serve the same connections.
+# 2. Two threads serve the same connections, and the other kind of tracepoints is used.
 # 3. Each command is synced to the file before it is answered: as many syncs as commands of a client
 #    that waits for each answer.
 # shellcheck source=tests/live/lib.sh
@@ -63,7 +63,8 @@ end_redis() {
 for run in one two; do
 	[ "$run" = one ] && threads=1 || threads=2
 	start_redis "$run" --io-threads "$threads" --io-threads-do-reads yes
-	start_tracer -p "$server" -o "$work/$run.ndjson"
+	[ "$run" = one ] && source=syscall || source=syscall-classic
+	start_tracer -p "$server" -o "$work/$run.ndjson" --io-source "$source"
 	look "$run.before" 4
 	bench -c 20 -n "$((threads == 1 ? 40000 : 3000))" -d 512 -t set,get
 	ask idle 3

@@ -50,6 +50,7 @@
 	X(STAT, "/proc/1/stat", "kernel file")                                                     \
 	X(JAIL_BEFORE, "/data/before-chroot", "file")                                              \
 	X(JAIL_LATE, "/data/late-chroot", "file")                                                  \
+	X(JAIL_EARLY, "/data/early-chroot", "file")                                                \
 	X(JAIL_INNER, "/inner", "file")                                                            \
 	X(OUTSIDE, "outside", "file")                                                              \
 	X(INHERITED, "inherited", "file")                                                          \
@@ -469,7 +470,7 @@ static void use_long_paths(void)
 }
 
 /* Last, as the whole process changes its root. */
-static void use_chroot(void)
+static void use_chroot(int early)
 {
 	int before = create("/data/before-chroot"), late = create("/data/late-chroot"), fd;
 
@@ -478,6 +479,7 @@ static void use_chroot(void)
 	must(chdir("/"), "chdir");
 	do_write(F_JAIL_BEFORE, before, 220);
 	do_write(F_JAIL_LATE, late, 230);
+	do_write(F_JAIL_EARLY, early, 250);
 	fd = create("/inner");
 	do_write(F_JAIL_INNER, fd, 240);
 	close(fd);
@@ -563,7 +565,7 @@ static void print_truth(void)
 
 static int inside(bool wait, int from_outside, int inherited)
 {
-	int listener, kept[2], early;
+	int listener, kept[2], early, early_chroot;
 
 	must(unshare(CLONE_NEWNS | CLONE_NEWNET), "unshare");
 	mount_root();
@@ -571,6 +573,7 @@ static int inside(bool wait, int from_outside, int inherited)
 	early = create("/data/early");
 	if (write(early, buf, 77) != 77)
 		die("/data/early");
+	early_chroot = create("/data/early-chroot");
 	listener = bound(AF_INET, SOCK_STREAM, PORT);
 	connection(AF_INET, PORT, listener, kept);
 
@@ -581,7 +584,7 @@ static int inside(bool wait, int from_outside, int inherited)
 	do_write(F_INHERITED, inherited, 90);
 	use_long_paths();
 	use_sockets(kept);
-	use_chroot();
+	use_chroot(early_chroot);
 	print_truth();
 	/* the recording ends before the connections do */
 	if (wait && read(STDIN_FILENO, buf, sizeof(buf)) < 0)
