@@ -38,6 +38,7 @@
 	X(DELETED, "/data/deleted", "file")                                                        \
 	X(RENAMED, "/data/renamed-from", "file")                                                   \
 	X(BIND, "/bind/file", "file")                                                              \
+	X(BIND_TWICE, "/bind-twice/file", "file")                                                  \
 	X(SINGLE, "/data/single", "file")                                                          \
 	X(LOWER, "/merged/lower", "file")                                                          \
 	X(COPIED, "/merged/copied-up", "file")                                                     \
@@ -286,8 +287,8 @@ static void prepare_host(void)
 
 static void mount_root(void)
 {
-	static const char *const names[] = {"bind", "data", "merged", "upper", "work",
-					    "proc", "run",  "jail",   "old",   "nested"};
+	static const char *const names[] = {"bind", "bind-twice", "data", "merged", "upper", "work",
+					    "proc", "run",        "jail", "old",    "nested"};
 	char options[8192];
 	char root[2048];
 
@@ -297,6 +298,7 @@ static void mount_root(void)
 	for (size_t i = 0; i < ARRAY_CNT(names); i++)
 		make_dir(in(root, names[i]));
 	must(mount(in(dir, "shared"), in(root, "bind"), NULL, MS_BIND, NULL), "bind a directory");
+	must(mount(in(dir, "shared"), in(root, "bind-twice"), NULL, MS_BIND, NULL), "bind twice");
 	close(create(in(root, "data/single")));
 	must(mount(in(dir, "single"), in(root, "data/single"), NULL, MS_BIND, NULL), "bind a file");
 	snprintf(options, sizeof(options), "lowerdir=%s/lower,upperdir=%s/upper,workdir=%s/work",
@@ -361,6 +363,10 @@ static void use_mounts(void)
 	int fd = must(open("/bind/file", O_RDONLY), "/bind/file");
 
 	do_read(F_BIND, fd, 4096);
+	close(fd);
+	/* the same file by another mount, in the same struct file most likely */
+	fd = must(open("/bind-twice/file", O_RDONLY), "/bind-twice/file");
+	do_read(F_BIND_TWICE, fd, 4000);
 	close(fd);
 	fd = must(open("/data/single", O_RDONLY), "/data/single");
 	do_read(F_SINGLE, fd, 300);
