@@ -85,6 +85,7 @@ struct io_done {
 struct file_cache {
 	u64 file;
 	u64 dentry;
+	u64 mount;
 	u64 check;
 	u64 id;
 };

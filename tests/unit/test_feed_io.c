@@ -364,9 +364,26 @@ static void test_conn_end(bool with_last)
 			feed_client(model, START_NS + 20 * MS, id, TASK, CONN_LAST);
 	feed__finish(model, END_NS);
 	link = link_of(model, TASK, "10.0.0.7:80");
-	ok(link && link->opened == 5 && !link->closed && link->active_max == 5 &&
-		   link->active == (with_last ? 3 : 5),
+	ok(link && link->opened == 5 && link->closed == (with_last ? 2 : 0) &&
+		   link->active_max == 5 && link->active == (with_last ? 3 : 5),
 	   with_last ? "open at the end is what was asked then" : "unless nobody was asked");
+	model__free(model);
+}
+
+/* Not every end is heard of: a socket that nobody has any more at the end has ended. */
+static void test_conn_unheard(void)
+{
+	struct model *model = io_start(0);
+	const struct link *link;
+
+	feed_client(model, START_NS + 10, 1, TASK, CONN_OPENED);
+	feed_client(model, START_NS + 20, 2, TASK, CONN_OPENED);
+	feed_client(model, START_NS + 30, 2, TASK, CONN_CLOSED);
+	feed__sockets_told(model);
+	feed__finish(model, END_NS);
+	link = link_of(model, TASK, "10.0.0.7:80");
+	ok(link && link->opened == 2 && link->closed == 2 && !link->active && link->active_max == 2,
+	   "a socket that is not told of at the end is closed");
 	model__free(model);
 }
 
@@ -579,6 +596,7 @@ int main(void)
 	test_conn_lives();
 	test_conn_end(false);
 	test_conn_end(true);
+	test_conn_unheard();
 	test_conn_owner();
 	test_tcp();
 	test_disks();

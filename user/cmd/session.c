@@ -601,6 +601,8 @@ int session__stop(struct session *session, const char *reason)
 	if (cnt < 0)
 		err = cnt;
 	if (!err)
+		feed__sockets_told(session->model);
+	if (!err)
 		err = session__sample(session);
 	if (!err)
 		err = take_uses(session);

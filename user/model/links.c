@@ -296,15 +296,30 @@ static int (*const handlers[CONN_EVENT_CNT])(struct model *model, struct ref *re
 	[CONN_CLOSED] = on_closed, [CONN_LAST] = on_last,
 };
 
-/* What nobody has a descriptor of when the recording ends is about to close, or its process is gone. */
+void feed__sockets_told(struct model *model)
+{
+	if (model->feed)
+		model->feed->io.has_last = true;
+}
+
+/* What nobody has a descriptor of when the recording ends is about to close, or it ended in a way that
+ * is not heard of: no TCP, and not by close(). */
 int links__end(struct model *model, uint64_t ns)
 {
 	struct io_state *io = &model->feed->io;
 	int err = 0;
 
 	for (size_t i = 0; io->has_last && i < io->ref_cnt && !err; i++) {
-		if (io->refs[i].is_begun && !io->refs[i].is_last)
-			err = end(model, &io->refs[i], ns);
+		struct ref *ref = &io->refs[i];
+		struct link *link;
+
+		if (!ref->is_begun || ref->is_closed || ref->is_last)
+			continue;
+		link = link_get(model, &ref->owner, ref->object);
+		if (!link)
+			return -ENOMEM;
+		link->closed++;
+		err = end(model, ref, ns);
 	}
 	return err;
 }
