@@ -162,21 +162,21 @@ __noinline int account_message(u32 idx)
 	return 0;
 }
 
-/* What the kernel's own asynchronous IO (libaio) has completed: struct io_event and struct iocb. */
+/* What the kernel's own asynchronous IO (libaio) has completed: of struct io_event and struct iocb what
+ * is looked at. */
 struct aio_event {
-	u64 data;
 	u64 iocb;
 	s64 ret;
-	s64 ret2;
 };
+#define AIO_EVENT_SZ  32
+#define AIO_EVENT_OFF 8
 
 struct aio_request {
-	u64 data;
-	u64 key;
 	u16 opcode; /* IOCB_CMD_* */
 	u16 priority;
 	u32 fd;
 };
+#define AIO_REQUEST_OFF 16
 
 #define AIO_OP_CNT 64 /* a small table would go to a section that libbpf does not know */
 static const u8 aio_ops[AIO_OP_CNT] = {
@@ -196,8 +196,8 @@ __noinline int account_aio(u32 idx)
 		return 0;
 	done = &thread->done;
 	bpf_probe_read_user(&event, sizeof(event),
-			    (void *)(thread->batch.vec + (u64)idx * sizeof(event)));
-	if (bpf_probe_read_user(&request, sizeof(request), (void *)event.iocb))
+			    (void *)(thread->batch.vec + (u64)idx * AIO_EVENT_SZ + AIO_EVENT_OFF));
+	if (bpf_probe_read_user(&request, sizeof(request), (void *)(event.iocb + AIO_REQUEST_OFF)))
 		return 0;
 	done->op = aio_ops[BOUND(request.opcode, AIO_OP_CNT)];
 	if (done->op == IO_OP_CNT)
