@@ -98,7 +98,7 @@ struct io_batch {
 
 enum io_level {
 	LEVEL_CALL, /* system calls, or the VFS functions */
-	LEVEL_SOCKET, /* the socket functions, which may run inside of these */
+	LEVEL_SOCKET, /* the functions of sockets and io_uring, which may run inside of these */
 	LEVEL_FAULT, /* a page of a mapped file is fetched, inside of anything */
 	LEVEL_CNT
 };

@@ -446,6 +446,8 @@ enum wire_io_source {
 	X(inet_accept, ACCEPT, 4, 0)                                                               \
 	X(unix_accept, ACCEPT, 4, 0)                                                               \
 	X(inet_listen, LISTEN, 2, 0)                                                               \
+	X(io_read, RING_READ, 2, 0)                                                                \
+	X(io_write, RING_WRITE, 2, 0)                                                              \
 	X(filemap_fault, FAULT, 1, 0)
 
 /* Those of which only the beginning matters: X(function, what it does) */
@@ -470,6 +472,8 @@ enum wire_hook {
 	HOOK_CONNECT, /* struct socket * */
 	HOOK_ACCEPT, /* struct socket * that listens, the new one */
 	HOOK_LISTEN,
+	HOOK_RING_READ, /* struct io_kiocb * of io_uring */
+	HOOK_RING_WRITE,
 	HOOK_CLOSE, /* struct inode *, struct file * of a socket */
 	HOOK_FAULT, /* struct vm_fault * */
 	HOOK_READY, /* struct sock * */

@@ -76,7 +76,7 @@ int io_hooks__attach(struct live *live)
 	if (live->hooks)
 		return 0;
 	if (live->hooks_extra) {
-		log_warn("%s; what io_uring sends and receives is not seen", why);
+		log_warn("%s; what io_uring does is not seen", why);
 		return 0;
 	}
 	log_err("%s", why);
@@ -91,7 +91,7 @@ void live__io_text(const struct live *live, char *text, size_t sz)
 	snprintf(text, sz, "%s", io_source_text(live->options.io_source));
 	used = strlen(text);
 	if (live->hooks && live->hooks_extra)
-		snprintf(text + used, sz - used, "; io_uring on sockets, mapped files: %s",
+		snprintf(text + used, sz - used, "; io_uring and faults of mapped files: %s",
 			 io_source_name(live->hooks_how));
 	used = strlen(text);
 	if (*unhooked)

@@ -147,7 +147,7 @@ size_t kernel_hooks__missing(uint64_t functions, char *names, size_t names_sz)
 	return cnt;
 }
 
-/* What kernel functions show beside system calls: io_uring on sockets, faults, arrivals. */
+/* What kernel functions show beside system calls: io_uring, faults of mapped files, arrivals. */
 static bool is_extra(enum wire_hook hook)
 {
 	switch (hook) {
@@ -155,6 +155,8 @@ static bool is_extra(enum wire_hook hook)
 	case HOOK_RECEIVE:
 	case HOOK_CONNECT:
 	case HOOK_ACCEPT:
+	case HOOK_RING_READ:
+	case HOOK_RING_WRITE:
 	case HOOK_FAULT:
 	case HOOK_READY:
 		return true;

@@ -267,6 +267,15 @@ struct vm_fault {
 	struct vm_area_struct *vma;
 };
 
+struct io_cqe {
+	s32 res;
+};
+
+struct io_kiocb {
+	struct file *file;
+	struct io_cqe cqe;
+};
+
 struct msghdr {
 	void *msg_name;
 	int msg_namelen;
