@@ -12,7 +12,7 @@ SOURCE is what counted (--io-source). What a source cannot see stands in the tab
 """
 import sys
 
-from truth import CLOCK_FACTOR, MS, US, Recording, Worst, get, ok, read_truth
+from truth import CLOCK_FACTOR, CLOCK_GAP_NS, MS, US, Recording, Worst, get, ok, read_truth
 
 CLOCK_US = 4 * CLOCK_FACTOR
 FIRST_US = 50 * CLOCK_FACTOR
@@ -174,7 +174,7 @@ def compare_objects(row, records, source):
 
 def clock_floor(truth):
     """One short call may have been interrupted between two clocks, which nobody tells."""
-    once = FIRST_US * US + truth["unsure_ns"]
+    once = FIRST_US * US + truth["unsure_ns"] + CLOCK_GAP_NS
     if truth["ns"] < 5 * MS * truth["timed"]:
         once += truth["max_ns"]
     return CLOCK_US * US * max(1, truth["messages"] / truth["timed"]) + once / truth["timed"]
@@ -182,7 +182,7 @@ def clock_floor(truth):
 
 def compare_latency(rows, records):
     mean = Worst("latencies: means within 10%")
-    slow = Worst("latencies of calls that wait for 20 ms: means within 10%, nothing else allowed")
+    slow = Worst("latencies of calls that take more than 5 ms: means within 10%, nothing else allowed")
     for row in rows:
         by_key = {record_key(record): record for record in records[row.task["task_id"]]}
         for obj in row.objects:
@@ -198,7 +198,7 @@ def compare_latency(rows, records):
                 name = f"{row.name} {op} {obj['name'][-30:]}"
                 mean.add(name, got, want, 0.1, clock_floor(truth))
                 if want > 5 * MS and not truth["unsure_ns"]:
-                    slow.add(name, got, want, 0.1, 0)
+                    slow.add(name, got, want, 0.1, CLOCK_GAP_NS / truth["timed"])
     mean.finish()
     slow.finish()
 
@@ -376,7 +376,7 @@ def compare_durations(rows, records):
                 if not truth or not truth["timed"]:
                     continue
                 want = truth["ns"] / truth["timed"]
-                floor = FIRST_US * US + truth["unsure_ns"] / truth["timed"]
+                floor = FIRST_US * US + (truth["unsure_ns"] + CLOCK_GAP_NS) / truth["timed"]
                 if op == "connect" and want < 200 * MS:
                     # it is connected before the program runs again, which may be later
                     mean.require(name, 0 < (got.get("mean_ns") or 0) <= want + floor,
