@@ -24,17 +24,45 @@ RECORDED = {"socket": {"read": "received", "write": "sent"}, "file": {}}
 # Rows that system calls do not show.
 KERNEL_ONLY = {"uring": "io_uring's operations are no system calls"}
 
+# What the kernel's functions do not show. Their beginning must be seen, and what a system call itself
+# refuses does not come to them: descriptors that are none, positions before the file's begin or in
+# what has none. (row, kind, operation): {count: how many}
+BEFORE = {"operations": 1, "bytes": 5}
+UNSEEN = {
+    ("early-pipe", "pipe", "read"): BEFORE,
+    ("early-unix", "unix", "read"): BEFORE,
+    ("errors", "unknown", "read"): {"errors": 2},
+    ("errors", "unknown", "write"): {"errors": 1},
+    ("errors", "file", "read"): {"errors": 1},
+    ("errors", "pipe", "read"): {"errors": 1},
+}
+KERNEL_SOURCES = ("kprobe", "kprobe-tracefs", "fentry")
+
 
 def is_socket(obj):
     return obj["kind"] in SOCKETS
 
 
 class Row:
-    """What a thread says that it did."""
+    """What a thread says that it did, as far as the source can know it."""
 
-    def __init__(self, truth, task):
+    def __init__(self, truth, task, source):
         self.name, self.truth, self.task = truth["row"], truth, task
         self.objects = truth["objects"]
+        if source in KERNEL_SOURCES:
+            for obj in self.objects:
+                self.leave_out(obj)
+
+    def leave_out(self, obj):
+        for op, counts in list(obj["ops"].items()):
+            unseen = UNSEEN.get((self.name, obj["kind"], op))
+            if not unseen:
+                continue
+            for field, val in unseen.items():
+                counts[field] -= val
+            counts["timed"] = 0
+            if not any(counts[field] for field in COUNTS):
+                del obj["ops"][op]
 
     def sum(self, count, ops, sockets):
         return sum(obj["ops"].get(op, {}).get(count, 0) for obj in self.objects
@@ -117,8 +145,9 @@ def compare_object(obj, record, ops):
 
 
 def sees_kernel(source):
-    """Pages of mapped files, and io_uring: by the kernel's functions only."""
-    return source.startswith(("kprobe", "fentry"))
+    """Pages of mapped files, and io_uring: by the kernel's functions only, on their own or beside
+    system calls."""
+    return source in (*KERNEL_SOURCES, "auto+kernel")
 
 
 def compare_objects(row, records, source):
@@ -243,7 +272,7 @@ def compare_packets(rows):
     packets.finish()
 
 
-def load(truth_path, recording_path):
+def load(truth_path, recording_path, source):
     recording = Recording(recording_path)
     with open(truth_path, encoding="utf-8") as lines:
         pid = int(next(line for line in lines if line.startswith("ready ")).split()[1])
@@ -251,7 +280,7 @@ def load(truth_path, recording_path):
     truths = [record for record in read_truth(truth_path) if "row" in record]
     missing = [truth["row"] for truth in truths if str(truth["tid"]) not in tasks]
     ok(not missing, f"every row's thread is in the recording ({len(truths)})", missing)
-    rows = [Row(truth, tasks[str(truth["tid"])]) for truth in truths
+    rows = [Row(truth, tasks[str(truth["tid"])], source) for truth in truths
             if str(truth["tid"]) in tasks]
     by_task = {task["task_id"]: [] for task in recording.tasks}
     for record in recording.of("file") + recording.of("connection"):
@@ -264,7 +293,7 @@ def load(truth_path, recording_path):
 
 
 def compare_io(truth_path, recording_path, source):
-    _, rows, records = load(truth_path, recording_path)
+    _, rows, records = load(truth_path, recording_path, source)
     skipped = []
     for row in rows:
         why = row.truth["skipped"]
@@ -405,7 +434,7 @@ def compare_tcp_end(text, tcp, truth):
 
 
 def compare_conn(truth_path, recording_path, source):
-    recording, rows, records = load(truth_path, recording_path)
+    recording, rows, records = load(truth_path, recording_path, source)
     windows = next(record["windows"] for record in read_truth(truth_path) if "windows" in record)
     for row in rows:
         compare_sums(row)
