@@ -62,7 +62,13 @@ static __always_inline void issued(struct request *rq)
 	u64 key = (u64)rq;
 
 	request = bpf_map_lookup_elem(&disk_requests, &key);
-	if (!request || request->issue_ns) {
+	if (request && request->issue_ns) {
+		/* put back and issued again, or an end that was not seen: it begins anew */
+		bpf_map_delete_elem(&disk_requests, &key);
+		gauge_add(GAUGE_DISK_IN_FLIGHT, -1);
+		request = NULL;
+	}
+	if (!request) {
 		inserted(rq);
 		request = bpf_map_lookup_elem(&disk_requests, &key);
 		if (!request)

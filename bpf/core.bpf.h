@@ -56,7 +56,8 @@ struct io_call {
 	u64 arg;
 	u64 sp; /* of a kernel function: where its stack began */
 	u32 nr; /* the system call that it is, or is made by */
-	u32 flags; /* the source's own */
+	u16 function; /* a kernel function: which one */
+	u16 peek; /* MSG_PEEK */
 };
 
 /* The other end of a datagram; family 0: not told. */
@@ -84,6 +85,7 @@ struct io_done {
 struct file_cache {
 	u64 file;
 	u64 dentry;
+	u64 mount;
 	u64 check;
 	u64 id;
 };

@@ -13,7 +13,7 @@
  */
 struct use_table {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, USE_TABLE_CNT);
+	__uint(max_entries, 8192); /* live/object.c makes it larger where it costs nothing */
 	__type(key, struct wire_use_key);
 	__type(value, struct wire_use_val);
 };
@@ -41,8 +41,13 @@ struct {
 	__type(value, s64);
 } gauges SEC(".maps");
 
-/* Files that user space has been told of, by their dentry. `check` tells whether it still is the
- * same file under the same name. */
+/* Files that user space has been told of. The same dentry has another path by another mount: in
+ * another container, say. `check` tells whether it still is the same file under the same name. */
+struct file_key {
+	u64 dentry;
+	u64 mount;
+};
+
 struct known_file {
 	u64 id;
 	u64 check;
@@ -51,7 +56,7 @@ struct known_file {
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);
-	__type(key, u64);
+	__type(key, struct file_key);
 	__type(value, struct known_file);
 } files SEC(".maps");
 
@@ -292,45 +297,46 @@ __noinline int tell_file(u64 file_at, u64 id)
 	return 1;
 }
 
-static __always_inline u64 file_check(struct file *file, struct dentry *dentry)
+static __always_inline u64 file_check(struct dentry *dentry)
 {
 	return BPF_CORE_READ(dentry, d_name.hash_len) ^ (u64)is_deleted(dentry) << 63;
 }
 
 /* Not the one that the thread used last: the object that the file is, made known if need be. 0: not
  * now. */
-static __noinline u64 find_file(struct thread_state *thread, struct file *file, u64 dentry,
-				u64 check)
+static __noinline u64 find_file(struct thread_state *thread, struct file *file,
+				struct file_key *key, u64 check)
 {
-	struct known_file fresh =
-				  {
-					  .check = check ^ BPF_CORE_READ(file, f_inode, i_ino)
-								   << 20,
-				  },
-			  *known;
+	struct known_file fresh = {.check = check}, *known;
 
-	known = bpf_map_lookup_elem(&files, &dentry);
+	fresh.check ^= BPF_CORE_READ(file, f_inode, i_ino) << 20;
+	known = bpf_map_lookup_elem(&files, key);
 	if (known && known->check == fresh.check)
 		return known->id;
 	fresh.id = object_id(thread);
 	if (!tell_file(as_number(file), fresh.id))
 		return 0;
-	bpf_map_update_elem(&files, &dentry, &fresh, BPF_ANY);
+	bpf_map_update_elem(&files, key, &fresh, BPF_ANY);
 	return fresh.id;
 }
 
 static __always_inline u64 file_object(struct thread_state *thread, struct file *file)
 {
 	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
-	u64 check = file_check(file, dentry);
+	struct file_key key = {
+		.dentry = (u64)dentry,
+		.mount = (u64)BPF_CORE_READ(file, f_path.mnt),
+	};
 	struct file_cache *last = &thread->file;
+	u64 check = file_check(dentry);
 
-	if (last->file == (u64)file && last->dentry == (u64)dentry && last->check == check &&
-	    last->id)
+	if (last->file == (u64)file && last->dentry == key.dentry && last->mount == key.mount &&
+	    last->check == check && last->id)
 		return last->id;
-	last->id = find_file(thread, file, (u64)dentry, check);
+	last->id = find_file(thread, file, &key, check);
 	last->file = (u64)file;
-	last->dentry = (u64)dentry;
+	last->dentry = key.dentry;
+	last->mount = key.mount;
 	last->check = check;
 	return last->id;
 }

@@ -112,6 +112,9 @@ int use_add(u64 task, u64 object, u32 op_outcome, u64 ns, u64 bytes);
 #define USE(op, outcome) ((u32)(op) | (u32)(outcome) << 8)
 __hidden void gauge_add(u32 gauge, s64 val);
 
+/* syscall.bpf.c: results of the kernel's own asynchronous IO that a program has fetched. */
+__hidden int account_events(struct thread_state *thread, s64 cnt, u64 vec);
+
 /* net.bpf.c */
 __hidden int socket_finish(struct thread_state *thread, struct io_done *done);
 /* connect() begins: the connection may be established, or refused, before it returns. */

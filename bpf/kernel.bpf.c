@@ -16,6 +16,7 @@
  */
 #include "io.bpf.h"
 #include "compat.bpf.h"
+#include "memory.bpf.h"
 
 #define AF_INET_       2
 #define AF_INET6_      10
@@ -32,6 +33,22 @@ static __always_inline u32 level_of(u32 hook)
 	return hook >= HOOK_SEND && hook <= HOOK_LISTEN ? LEVEL_SOCKET : LEVEL_CALL;
 }
 
+enum function {
+#define X(function, hook, arguments, instead) FUNCTION_##function,
+	WIRE_KERNEL_FUNCTIONS(X)
+#undef X
+#define X(function, hook) FUNCTION_##function,
+		WIRE_KERNEL_MOMENTS(X)
+#undef X
+};
+
+/* A function that is entered, and the stack that it was given. */
+struct entry {
+	u32 hook; /* enum wire_hook */
+	u32 function;
+	u64 sp;
+};
+
 /* The system call that the thread is in. Of the kernel's own threads: a constant. */
 static __always_inline u32 syscall_nr(void)
 {
@@ -42,18 +59,22 @@ static __always_inline u32 syscall_nr(void)
 }
 
 /*
- * Does what begins at `sp` run inside of `outer`? The stack says so, and nothing has to be counted up
- * and down, which would never be right again after a return that the kernel did not tell. The system
- * call is compared, too, because what is left of such a call is higher on the stack than much that
- * comes later.
+ * Does what is entered run inside of `outer`? The stack says so, and nothing has to be counted up and
+ * down, which would never be right again after a return that the kernel did not tell. The system call
+ * is compared, too, because what is left of such a call is higher on the stack than much that comes
+ * later. A function that ends in a jump to another one leaves it its own place on the stack.
  */
-static __always_inline bool is_inside(struct io_call *outer, u64 sp, u32 nr)
+static __always_inline bool is_inside(struct io_call *outer, struct entry *entry, u32 nr)
 {
-	return outer->enter_ns && sp < outer->sp && outer->nr == nr;
+	if (!outer->enter_ns || outer->nr != nr)
+		return false;
+	return entry->sp < outer->sp ||
+	       (entry->sp == outer->sp && entry->function != outer->function);
 }
 
 /* Is it accounted by what it is a part of? */
-static __always_inline bool is_part(struct thread_state *thread, u32 level, u64 sp, u32 nr)
+static __always_inline bool is_part(struct thread_state *thread, u32 level, struct entry *entry,
+				    u32 nr)
 {
 	struct io_call *outer = &thread->calls[LEVEL_CALL];
 
@@ -61,43 +82,42 @@ static __always_inline bool is_part(struct thread_state *thread, u32 level, u64 
 		return false;
 	if (cfg.io_extra)
 		return outer->enter_ns; /* a system call that is accounted as such */
-	return is_inside(outer, sp, nr); /* sendfile, splice */
+	return is_inside(outer, entry, nr); /* sendfile, splice */
 }
 
 /* Keeps what the return needs; NULL when this call is not the one to account. */
-static __always_inline struct io_call *call_begins(struct thread_state *thread, u32 hook, u64 sp)
+static __always_inline struct io_call *call_begins(struct thread_state *thread, struct entry *entry)
 {
-	u32 level = level_of(hook), nr = syscall_nr();
+	u32 level = level_of(entry->hook), nr = syscall_nr();
 	struct io_call *call = &thread->calls[level];
 
-	if (is_part(thread, level, sp, nr))
+	if (is_part(thread, level, entry, nr))
 		return NULL;
-	if (is_inside(call, sp, nr)) {
-		/* functions that call each other by design are no surprise */
-		if (hook < HOOK_SYNC || hook > HOOK_SYNC_REGS)
-			count_loss(LOSS_CALLS_NESTED);
+	if (is_inside(call, entry, nr)) {
+		count_loss(LOSS_CALLS_NESTED);
 		return NULL;
 	}
 	if (call->enter_ns)
 		count_loss(LOSS_RETURNS_UNSEEN);
 	call->file = 0;
 	call->arg = 0;
-	call->sp = sp;
+	call->sp = entry->sp;
 	call->nr = nr;
-	call->flags = 0;
+	call->function = entry->function;
+	call->peek = 0;
 	call->enter_ns = bpf_ktime_get_ns();
 	return call;
 }
 
 /* As call_begins(), with its file; reading and writing sockets is left to the socket functions. */
-static __always_inline void file_begins(struct thread_state *thread, u32 hook, u64 sp,
+static __always_inline void file_begins(struct thread_state *thread, struct entry *entry,
 					struct file *file, struct file *other)
 {
 	struct io_call *call;
 
-	if ((hook == HOOK_READ || hook == HOOK_WRITE) && file && file_type(file) == S_IFSOCK)
+	if ((entry->hook == HOOK_READ || entry->hook == HOOK_WRITE) && is_socket(file))
 		return;
-	call = call_begins(thread, hook, sp);
+	call = call_begins(thread, entry);
 	if (!call)
 		return;
 	call->file = (u64)file;
@@ -105,7 +125,7 @@ static __always_inline void file_begins(struct thread_state *thread, u32 hook, u
 }
 
 /* As call_begins(), in a socket. The kernel's own sockets, as of file systems, have no file. */
-static __always_inline void socket_begins(struct thread_state *thread, u32 hook, u64 sp,
+static __always_inline void socket_begins(struct thread_state *thread, struct entry *entry,
 					  struct socket *socket, u64 arg, u32 flags)
 {
 	struct file *file = BPF_CORE_READ(socket, file);
@@ -113,13 +133,13 @@ static __always_inline void socket_begins(struct thread_state *thread, u32 hook,
 
 	if (!file)
 		return;
-	call = call_begins(thread, hook, sp);
+	call = call_begins(thread, entry);
 	if (!call)
 		return;
 	call->file = (u64)file;
 	call->arg = arg;
-	call->flags = flags;
-	if (hook == HOOK_CONNECT)
+	call->peek = !!(flags & MSG_PEEK_);
+	if (entry->hook == HOOK_CONNECT)
 		socket_connect_begins(thread, file, call->enter_ns);
 }
 
@@ -137,11 +157,12 @@ static __always_inline struct file *file_of_regs(u64 regs)
 }
 
 /* The four first arguments of a function that is entered; each hook looks at what it has. */
-static __always_inline void hook_begins(u32 hook, u64 sp, u64 a, u64 b, u64 c, u64 d)
+static __always_inline void hook_begins(struct entry *entry, u64 a, u64 b, u64 c, u64 d)
 {
 	struct thread_state *thread;
+	struct io_call *call;
 
-	if (hook == HOOK_READY) {
+	if (entry->hook == HOOK_READY) {
 		/* on whatever thread the network interrupted */
 		socket_data_ready((struct sock *)a);
 		return;
@@ -149,48 +170,50 @@ static __always_inline void hook_begins(u32 hook, u64 sp, u64 a, u64 b, u64 c, u
 	thread = io_thread();
 	if (!thread)
 		return;
-	switch (hook) {
+	switch (entry->hook) {
 	case HOOK_READ:
 	case HOOK_WRITE:
 	case HOOK_SYNC:
-		file_begins(thread, hook, sp, (struct file *)a, NULL);
+		file_begins(thread, entry, (struct file *)a, NULL);
 		break;
 	case HOOK_SENDFILE:
-		file_begins(thread, hook, sp, own_file(b), own_file(a));
+		file_begins(thread, entry, own_file(b), own_file(a));
 		break;
 	case HOOK_COPY:
-		file_begins(thread, hook, sp, (struct file *)a, (struct file *)c);
+		file_begins(thread, entry, (struct file *)a, (struct file *)c);
 		break;
 	case HOOK_TEE:
-		file_begins(thread, hook, sp, (struct file *)a, (struct file *)b);
+		file_begins(thread, entry, (struct file *)a, (struct file *)b);
 		break;
 	case HOOK_VMSPLICE:
 	case HOOK_SYNC_REGS:
-		file_begins(thread, hook, sp, file_of_regs(a), NULL);
-		break;
-	case HOOK_SYNC_FD:
-		file_begins(thread, hook, sp, own_file(a), NULL);
+		file_begins(thread, entry, file_of_regs(a), NULL);
 		break;
 	case HOOK_OPEN:
-		call_begins(thread, hook, sp);
+	case HOOK_EVENTS:
+		call_begins(thread, entry);
+		break;
+	case HOOK_MEMORY:
+		call = call_begins(thread, entry);
+		if (call && call->nr == __NR_brk)
+			call->arg = BPF_CORE_READ(current_task(), mm, brk);
 		break;
 	case HOOK_SEND:
 	case HOOK_ACCEPT:
-		socket_begins(thread, hook, sp, (struct socket *)a, b, 0);
+		socket_begins(thread, entry, (struct socket *)a, b, 0);
 		break;
 	case HOOK_RECEIVE:
-		socket_begins(thread, hook, sp, (struct socket *)a, b, d);
+		socket_begins(thread, entry, (struct socket *)a, b, d);
 		break;
 	case HOOK_CONNECT:
 	case HOOK_LISTEN:
-		socket_begins(thread, hook, sp, (struct socket *)a, 0, 0);
+		socket_begins(thread, entry, (struct socket *)a, 0, 0);
 		break;
 	case HOOK_CLOSE:
 		socket_closes((struct file *)b, bpf_ktime_get_ns());
 		break;
 	case HOOK_FAULT:
-		file_begins(thread, hook, sp, BPF_CORE_READ((struct vm_fault *)a, vma, vm_file),
-			    NULL);
+		file_begins(thread, entry, BPF_CORE_READ((struct vm_fault *)a, vma, vm_file), NULL);
 		break;
 	}
 }
@@ -258,9 +281,10 @@ static __always_inline void finish_accept(struct thread_state *thread, struct io
 	}
 }
 
+/* Or an unsigned one; all others return a long, or the length of a file. */
 static __always_inline bool returns_int(u32 hook)
 {
-	return hook >= HOOK_SYNC;
+	return hook >= HOOK_OPEN || hook == HOOK_SYNC || hook == HOOK_SYNC_REGS;
 }
 
 static __always_inline void hook_ends(u32 hook, u64 sp, u64 ret)
@@ -295,10 +319,16 @@ static __always_inline void hook_ends(u32 hook, u64 sp, u64 ret)
 		done->op = BPF_CORE_READ(file, f_mode) & FMODE_READ ? IO_READ : IO_WRITE;
 		break;
 	case HOOK_SYNC:
-	case HOOK_SYNC_FD:
 	case HOOK_SYNC_REGS:
 		done->op = IO_SYNC;
 		break;
+	case HOOK_EVENTS:
+		account_events(thread, done->ret, USER_REG(task_user_regs(current_task()), r10));
+		return;
+	case HOOK_MEMORY:
+		account_memory(thread, task_user_regs(current_task()), call->nr, call->arg,
+			       done->ret);
+		return;
 	case HOOK_OPEN:
 		if (done->ret < 0)
 			return; /* most often it looks whether the file is there */
@@ -314,7 +344,7 @@ static __always_inline void hook_ends(u32 hook, u64 sp, u64 ret)
 	case HOOK_SEND:
 	case HOOK_RECEIVE:
 		done->op = hook == HOOK_SEND ? IO_WRITE : IO_READ;
-		if (call->flags & MSG_PEEK_)
+		if (call->peek)
 			done->bytes = 0;
 		if (done->ret >= 0)
 			read_name(&done->peer, (struct msghdr *)call->arg);
@@ -342,18 +372,28 @@ static __always_inline void hook_ends(u32 hook, u64 sp, u64 ret)
  * and return and deeper for what is called from there: the context is the stack pointer. Kretprobes
  * see the stack without the return address.
  */
-#define ENTRY_PROGRAMS(function, hook)                                                             \
-	SEC("?fentry/" #function)                                                                  \
-	int fentry_##function(u64 *ctx)                                                            \
+#define ENTRY_PROGRAMS(function_, hook_)                                                           \
+	SEC("?fentry/" #function_)                                                                 \
+	int fentry_##function_(u64 *ctx)                                                           \
 	{                                                                                          \
-		hook_begins(HOOK_##hook, (u64)ctx, ctx[0], ctx[1], ctx[2], ctx[3]);                \
+		struct entry entry = {                                                             \
+			.hook = HOOK_##hook_,                                                      \
+			.function = FUNCTION_##function_,                                          \
+			.sp = (u64)ctx,                                                            \
+		};                                                                                 \
+		hook_begins(&entry, ctx[0], ctx[1], ctx[2], ctx[3]);                               \
 		return 0;                                                                          \
 	}                                                                                          \
-	SEC("?kprobe/" #function)                                                                  \
-	int kprobe_##function(struct pt_regs *ctx)                                                 \
+	SEC("?kprobe/" #function_)                                                                 \
+	int kprobe_##function_(struct pt_regs *ctx)                                                \
 	{                                                                                          \
-		hook_begins(HOOK_##hook, PT_REGS_SP(ctx) + sizeof(u64), PT_REGS_PARM1(ctx),        \
-			    PT_REGS_PARM2(ctx), PT_REGS_PARM3(ctx), PT_REGS_PARM4(ctx));           \
+		struct entry entry = {                                                             \
+			.hook = HOOK_##hook_,                                                      \
+			.function = FUNCTION_##function_,                                          \
+			.sp = PT_REGS_SP(ctx) + sizeof(u64),                                       \
+		};                                                                                 \
+		hook_begins(&entry, PT_REGS_PARM1(ctx), PT_REGS_PARM2(ctx), PT_REGS_PARM3(ctx),    \
+			    PT_REGS_PARM4(ctx));                                                   \
 		return 0;                                                                          \
 	}
 

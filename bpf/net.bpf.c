@@ -314,6 +314,23 @@ static __always_inline void begin_account(struct conn *conn, struct sock *sk)
 	conn->retransmits = BPF_CORE_READ(tcp, total_retrans);
 }
 
+/* Where a new entry is filled in: too much for the stack of those who make one. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 2); /* 0: own context, 1: the walks */
+	__type(key, u32);
+	__type(value, struct conn);
+} conn_fresh SEC(".maps");
+
+static __always_inline struct conn *fresh_conn(u32 slot)
+{
+	struct conn *fresh = bpf_map_lookup_elem(&conn_fresh, &slot);
+
+	if (fresh)
+		__builtin_memset(fresh, 0, sizeof(*fresh));
+	return fresh;
+}
+
 /* Keeps a new entry; NULL when the table is full. */
 static __always_inline struct conn *keep(struct sock *sk, struct conn *fresh)
 {
@@ -344,7 +361,7 @@ __noinline int meet_socket(u64 sock, u64 ino, u64 now)
 	struct thread_state *thread = io_thread();
 	struct sock *sk = (struct sock *)sock;
 	struct conn *conn = bpf_map_lookup_elem(&conns, &sock);
-	struct conn fresh = {};
+	struct conn *fresh;
 
 	if (!thread)
 		return 0;
@@ -356,15 +373,18 @@ __noinline int meet_socket(u64 sock, u64 ino, u64 now)
 	}
 	if (conn)
 		forget(sk, conn); /* its end was not seen: the process that had it is gone */
-	fresh.id = object_id(thread);
-	fresh.ino = ino;
-	fresh.owner = innermost(thread)->task;
-	fresh.since_ns = now;
-	fresh.tgid = thread->tgid;
-	fresh.role = guess_role(sk);
-	fresh.active = is_open_state(sk);
-	begin_account(&fresh, sk);
-	if (keep(sk, &fresh))
+	fresh = fresh_conn(0);
+	if (!fresh)
+		return 0;
+	fresh->id = object_id(thread);
+	fresh->ino = ino;
+	fresh->owner = innermost(thread)->task;
+	fresh->since_ns = now;
+	fresh->tgid = thread->tgid;
+	fresh->role = guess_role(sk);
+	fresh->active = is_open_state(sk);
+	begin_account(fresh, sk);
+	if (keep(sk, fresh))
 		tell_conn(sock, CONN_SEEN, now);
 	return 0;
 }
@@ -536,7 +556,7 @@ __hidden void socket_connect_begins(struct thread_state *thread, struct file *fi
 {
 	struct sock *sk = sock_of_file(file);
 	u64 ino = socket_ino(file), key = (u64)sk;
-	struct conn *conn, fresh = {};
+	struct conn *conn, *fresh;
 
 	if (!sk)
 		return;
@@ -551,16 +571,19 @@ __hidden void socket_connect_begins(struct thread_state *thread, struct file *fi
 	if (conn)
 		forget(sk, conn);
 	/* another end is another object, even on the same socket */
-	fresh.id = object_id(thread);
-	fresh.ino = ino;
-	fresh.owner = innermost(thread)->task;
-	fresh.since_ns = now;
-	fresh.connect_ns = now;
-	fresh.tgid = thread->tgid;
-	fresh.role = is_datagram(sk) ? ROLE_DATAGRAM : ROLE_CLIENT;
-	fresh.in_connect = 1;
-	begin_account(&fresh, sk);
-	keep(sk, &fresh);
+	fresh = fresh_conn(0);
+	if (!fresh)
+		return;
+	fresh->id = object_id(thread);
+	fresh->ino = ino;
+	fresh->owner = innermost(thread)->task;
+	fresh->since_ns = now;
+	fresh->connect_ns = now;
+	fresh->tgid = thread->tgid;
+	fresh->role = is_datagram(sk) ? ROLE_DATAGRAM : ROLE_CLIENT;
+	fresh->in_connect = 1;
+	begin_account(fresh, sk);
+	keep(sk, fresh);
 }
 
 /* The connection is there, or has failed: `ret` < 0. */
@@ -611,28 +634,31 @@ __hidden void socket_accepted(struct thread_state *thread, struct file *file, u6
 {
 	struct sock *sk = sock_of_file(file);
 	u64 key = (u64)sk, *arrival, ns = 0;
-	struct conn *conn, fresh = {};
+	struct conn *conn, *fresh;
 
 	if (!sk)
 		return;
-	fresh.id = object_id(thread);
-	fresh.ino = socket_ino(file);
-	fresh.owner = innermost(thread)->task;
-	fresh.since_ns = now;
-	fresh.tgid = thread->tgid;
-	fresh.role = ROLE_SERVER;
-	fresh.active = is_open_state(sk);
+	fresh = fresh_conn(0);
+	if (!fresh)
+		return;
+	fresh->id = object_id(thread);
+	fresh->ino = socket_ino(file);
+	fresh->owner = innermost(thread)->task;
+	fresh->since_ns = now;
+	fresh->tgid = thread->tgid;
+	fresh->role = ROLE_SERVER;
+	fresh->active = is_open_state(sk);
 	arrival = bpf_map_lookup_elem(&arrivals, &key);
 	if (arrival) {
 		ns = now > *arrival ? now - *arrival : 1;
 		bpf_map_delete_elem(&arrivals, &key);
 	}
-	use_add(fresh.owner, fresh.id, USE(IO_ACCEPT, USE_DONE), ns, 0);
-	conn = keep(sk, &fresh);
+	use_add(fresh->owner, fresh->id, USE(IO_ACCEPT, USE_DONE), ns, 0);
+	conn = keep(sk, fresh);
 	if (!conn)
 		return;
 	tell_conn(as_number(sk), CONN_OPENED, now);
-	if (!fresh.active) {
+	if (!fresh->active) {
 		tell_conn(as_number(sk), CONN_CLOSED, now); /* the other end was faster */
 		forget(sk, conn);
 	}
@@ -730,21 +756,24 @@ static __always_inline void seed_socket(struct task_struct *task, struct file *f
 					struct sock *sk)
 {
 	u64 key = (u64)sk, ino = socket_ino(file);
-	struct conn *conn = bpf_map_lookup_elem(&conns, &key), fresh = {};
+	struct conn *conn = bpf_map_lookup_elem(&conns, &key), *fresh;
 
 	if (conn && conn->ino == ino)
 		return; /* a second descriptor */
 	/* no thread's sequence: threads have their own on this moment */
-	fresh.id = 1ULL << 62 | ++seeded_cnt;
-	fresh.ino = ino;
-	fresh.since_ns = bpf_ktime_get_ns();
-	fresh.tgid = task->tgid;
-	fresh.role = guess_role(sk);
-	fresh.active = is_open_state(sk);
-	begin_account(&fresh, sk);
-	conn = keep(sk, &fresh);
+	fresh = fresh_conn(1);
+	if (!fresh)
+		return;
+	fresh->id = 1ULL << 62 | ++seeded_cnt;
+	fresh->ino = ino;
+	fresh->since_ns = bpf_ktime_get_ns();
+	fresh->tgid = task->tgid;
+	fresh->role = guess_role(sk);
+	fresh->active = is_open_state(sk);
+	begin_account(fresh, sk);
+	conn = keep(sk, fresh);
 	if (conn)
-		tell_conn(as_number(sk), CONN_SEEN | FROM_OUTSIDE, fresh.since_ns);
+		tell_conn(as_number(sk), CONN_SEEN | FROM_OUTSIDE, fresh->since_ns);
 }
 
 SEC("?iter/task_file")

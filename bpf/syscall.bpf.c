@@ -8,6 +8,7 @@
 #include <asm/unistd.h>
 #include "io.bpf.h"
 #include "compat.bpf.h"
+#include "memory.bpf.h"
 
 /* What a call does; which arguments matter is said in account(). */
 enum call_rule {
@@ -161,21 +162,21 @@ __noinline int account_message(u32 idx)
 	return 0;
 }
 
-/* What the kernel's own asynchronous IO (libaio) has completed: struct io_event and struct iocb. */
+/* What the kernel's own asynchronous IO (libaio) has completed: of struct io_event and struct iocb what
+ * is looked at. */
 struct aio_event {
-	u64 data;
 	u64 iocb;
 	s64 ret;
-	s64 ret2;
 };
+#define AIO_EVENT_SZ  32
+#define AIO_EVENT_OFF 8
 
 struct aio_request {
-	u64 data;
-	u64 key;
 	u16 opcode; /* IOCB_CMD_* */
 	u16 priority;
 	u32 fd;
 };
+#define AIO_REQUEST_OFF 16
 
 #define AIO_OP_CNT 64 /* a small table would go to a section that libbpf does not know */
 static const u8 aio_ops[AIO_OP_CNT] = {
@@ -195,8 +196,8 @@ __noinline int account_aio(u32 idx)
 		return 0;
 	done = &thread->done;
 	bpf_probe_read_user(&event, sizeof(event),
-			    (void *)(thread->batch.vec + (u64)idx * sizeof(event)));
-	if (bpf_probe_read_user(&request, sizeof(request), (void *)event.iocb))
+			    (void *)(thread->batch.vec + (u64)idx * AIO_EVENT_SZ + AIO_EVENT_OFF));
+	if (bpf_probe_read_user(&request, sizeof(request), (void *)(event.iocb + AIO_REQUEST_OFF)))
 		return 0;
 	done->op = aio_ops[BOUND(request.opcode, AIO_OP_CNT)];
 	if (done->op == IO_OP_CNT)
@@ -209,7 +210,7 @@ __noinline int account_aio(u32 idx)
 	return 0;
 }
 
-static __always_inline void account_events(struct thread_state *thread, s64 cnt, u64 vec)
+__hidden int account_events(struct thread_state *thread, s64 cnt, u64 vec)
 {
 	thread->batch.vec = vec;
 	for (u32 i = 0; i < MMSG_MAX; i++) {
@@ -217,6 +218,7 @@ static __always_inline void account_events(struct thread_state *thread, s64 cnt,
 			break;
 		account_aio(i);
 	}
+	return 0;
 }
 
 static __always_inline void account_batch(struct thread_state *thread, struct io_done *done,
@@ -258,35 +260,6 @@ static __noinline void account_msghdr(struct thread_state *thread, struct io_don
 	if (done->ret >= 0)
 		read_peer(&done->peer, hdr.name);
 	io_finish(thread, done);
-}
-
-#define PAGE_ALIGN(sz) (((sz) + 4095) & ~4095ULL)
-
-/* So much was mapped there, and so much is now. */
-static __always_inline void count_mapping(struct frame *frame, u64 was, u64 is)
-{
-	if (is > was)
-		frame->c[COUNTER_MAPPED_BYTES] += is - was;
-	else
-		frame->c[COUNTER_UNMAPPED_BYTES] += was - is;
-}
-
-static __always_inline void account_memory(struct thread_state *thread, struct pt_regs *regs,
-					   u32 rule, s64 ret)
-{
-	struct frame *frame = innermost(thread);
-	u64 sz = argument(regs, 1), was = thread->calls[LEVEL_CALL].arg;
-
-	if (ret < 0 && ret > -4096)
-		return;
-	if (rule == CALL_MMAP)
-		count_mapping(frame, 0, PAGE_ALIGN(sz));
-	else if (rule == CALL_MUNMAP)
-		count_mapping(frame, PAGE_ALIGN(sz), 0);
-	else if (rule == CALL_MREMAP)
-		count_mapping(frame, PAGE_ALIGN(sz), PAGE_ALIGN(argument(regs, 2)));
-	else if (was)
-		count_mapping(frame, was, ret);
 }
 
 static __always_inline void account_accept(struct thread_state *thread, struct task_struct *task,
@@ -433,7 +406,7 @@ static __always_inline void call_ends(s64 ret)
 	case CALL_MUNMAP:
 	case CALL_MREMAP:
 	case CALL_BRK:
-		account_memory(thread, regs, rule, ret);
+		account_memory(thread, regs, nr, call->arg, ret);
 		break;
 	default:
 		account_io(thread, task, regs, rule, done);

@@ -251,7 +251,6 @@ enum wire_io_op {
 		IO_OP_CNT
 };
 
-#define USE_TABLE_CNT 8192 /* entries of each of the two tables */
 struct wire_use_key {
 	__u64 task;
 	__u64 object; /* the id of a WIRE_FILE or WIRE_CONN; of disks 1 << 63 | device; 0: unknown */
@@ -395,7 +394,9 @@ enum wire_io_source {
 };
 
 /*
- * The kernel functions that these hook, each with a program at its entry and one at its return.
+ * The kernel functions that these hook, each with a program at its entry and one at its return. All
+ * are called by all who do such an operation, in the kernels of the matrix (their machine code says
+ * so): vfs_fsync_range() for example is not, as compilers put it into its callers.
  * X(function, what it does, its arguments where the kernel does not tell its return value by a helper
  * (before 5.17), 1 = serves where the one above it cannot be hooked)
  */
@@ -412,10 +413,16 @@ enum wire_io_source {
 	X(vfs_copy_file_range, COPY, 6, 0)                                                         \
 	X(do_tee, TEE, 4, 0)                                                                       \
 	X(__x64_sys_vmsplice, VMSPLICE, 1, 0)                                                      \
-	X(do_fsync, SYNC_FD, 2, 0)                                                                 \
-	X(vfs_fsync_range, SYNC, 4, 0)                                                             \
-	X(sync_file_range, SYNC, 4, 0)                                                             \
+	X(__x64_sys_fsync, SYNC_REGS, 1, 0)                                                        \
+	X(__x64_sys_fdatasync, SYNC_REGS, 1, 0)                                                    \
 	X(__x64_sys_syncfs, SYNC_REGS, 1, 0)                                                       \
+	X(sync_file_range, SYNC, 4, 0)                                                             \
+	X(__x64_sys_io_getevents, EVENTS, 1, 0)                                                    \
+	X(__x64_sys_io_pgetevents, EVENTS, 1, 0)                                                   \
+	X(__x64_sys_mmap, MEMORY, 1, 0)                                                            \
+	X(__x64_sys_munmap, MEMORY, 1, 0)                                                          \
+	X(__x64_sys_mremap, MEMORY, 1, 0)                                                          \
+	X(__x64_sys_brk, MEMORY, 1, 0)                                                             \
 	X(do_sys_openat2, OPEN, 3, 0)                                                              \
 	X(inet_sendmsg, SEND, 3, 0)                                                                \
 	X(inet6_sendmsg, SEND, 3, 0)                                                               \
@@ -453,8 +460,9 @@ enum wire_hook {
 	HOOK_TEE, /* files: in, out */
 	HOOK_VMSPLICE, /* the registers of a system call, which has a descriptor first */
 	HOOK_SYNC, /* file first */
-	HOOK_SYNC_FD,
-	HOOK_SYNC_REGS,
+	HOOK_SYNC_REGS, /* as VMSPLICE */
+	HOOK_EVENTS, /* io_getevents() */
+	HOOK_MEMORY, /* mmap() and the like */
 	HOOK_OPEN, /* returns a descriptor */
 	HOOK_SEND, /* struct socket *, struct msghdr * */
 	HOOK_RECEIVE, /* the same, size, flags */

@@ -103,7 +103,7 @@ class FlowView {
 	}
 
 	columns(room) {
-		const wide = room < 560 ? 130 : room < 1000 ? 220 : 300;
+		const wide = room < 560 ? 130 : room < 1000 ? 220 : 270;
 		const fields = this.data.kind.fields.filter((field) => this.data.section.has(field.key));
 		const fitting = fittingFields(fields, this.sort.key, room - wide);
 		return [

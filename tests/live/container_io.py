@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""container_io.py TRUTH NDJSON DIR: the recording of tests/programs/container.c against what it did.
+"""container_io.py open|ended TRUTH WORK: the recording WORK/RUN.ndjson of tests/programs/container.c
+against what it did.
 
 A file is called what the target calls it when it uses it: its path from the target's root. What the
 target cannot reach by a path at all (it was opened outside of its root, or its root was changed) has
@@ -15,7 +16,8 @@ COUNTS = (("reads", "read.operations"), ("read_bytes", "read.bytes"),
           ("syncs", "sync.operations"), ("errors", "errors"))
 TALK = (("sends", "sent.operations"), ("sent", "sent.bytes"), ("receives", "received.operations"),
         ("received", "received.bytes"), ("met", "connections.met"),
-        ("opened", "connections.opened"), ("active", "connections.active"))
+        ("opened", "connections.opened"), ("closed", "connections.closed"),
+        ("active", "connections.active"))
 
 
 def number(record, path):
@@ -39,6 +41,8 @@ def named(item, directory):
         "/data/deleted": {"/data/deleted", "/data/deleted (deleted)"},
         "outside": {f"{outside}/outside"},
         "inherited": {f"{outside}/inherited"},
+        # first used after the root was changed
+        "/data/early-chroot": {"(unreachable)/data/early-chroot"},
         "memfd": {"memfd:container"},
         "eventfd": {"[eventfd]"},
     }.get(item["path"], {item["path"]})
@@ -80,10 +84,13 @@ def compare_flags(recording, directory):
     ok(cut and not any(record["path_whole"] for record in cut), "paths that are cut say so", cut)
 
 
-def compare_peers(recording, truth):
+def compare_peers(recording, truth, run):
     records = recording.of("connection")
     counts = Worst("operations, bytes and connections of each peer are exact")
     for item in truth:
+        if run == "ended":
+            item["active"] = 0
+        item["closed"] = item["met"] + item["opened"] - item["active"]
         mine = [record for record in records
                 if all(item[key] in (None, record[key])
                        for key in ("peer", "local", "protocol", "role"))]
@@ -94,11 +101,12 @@ def compare_peers(recording, truth):
 
 
 def main():
-    truth, recording, directory = read_truth(sys.argv[1]), Recording(sys.argv[2]), sys.argv[3]
+    run, truth, work = sys.argv[1], read_truth(sys.argv[2]), sys.argv[3]
+    recording, directory = Recording(f"{work}/{run}.ndjson"), f"{work}/{run}"
     ok(len(truth) > 20, "truth: the program told what it did", len(truth))
     compare_files(recording, [item for item in truth if item["type"] == "file"], directory)
     compare_flags(recording, directory)
-    compare_peers(recording, [item for item in truth if item["type"] == "peer"])
+    compare_peers(recording, [item for item in truth if item["type"] == "peer"], run)
     ok(not recording.losses(), "nothing was lost", recording.losses())
 
 

@@ -5,7 +5,7 @@
 # thread reads and writes (/proc/PID/task/TID/io).
 #
 # 1. One thread serves; four connections were there before.
-# 2. Two threads serve the same connections.
+# 2. Two threads serve the same connections, and the other kind of tracepoints is used.
 # 3. Each command is synced to the file before it is answered: as many syncs as commands of a client
 #    that waits for each answer.
 # shellcheck source=tests/live/lib.sh
@@ -30,9 +30,15 @@ start_redis() {
 	start_client redis "$port" 4
 }
 
-# look FILE : what INFO and the kernel say now
-look() {
+# redis notices later that clients are gone
+has_clients() {
 	ask info
+	grep -q "\"connected_clients\": $1," <<<"$answer"
+}
+
+# look FILE CLIENTS : what INFO and the kernel say, once so many are connected
+look() {
+	wait_until 10 has_clients "$2" || diag "there are not $2 clients: $answer"
 	echo "$answer" >"$work/$1.info"
 	for tid in $(ls "/proc/$server/task"); do
 		echo "{\"tid\": $tid, \"name\": \"$(cat "/proc/$server/task/$tid/comm")\"," \
@@ -57,20 +63,21 @@ end_redis() {
 for run in one two; do
 	[ "$run" = one ] && threads=1 || threads=2
 	start_redis "$run" --io-threads "$threads" --io-threads-do-reads yes
-	start_tracer -p "$server" -o "$work/$run.ndjson"
-	look "$run.before"
+	[ "$run" = one ] && source=syscall || source=syscall-classic
+	start_tracer -p "$server" -o "$work/$run.ndjson" --io-source "$source"
+	look "$run.before" 4
 	bench -c 20 -n "$((threads == 1 ? 40000 : 3000))" -d 512 -t set,get
 	ask idle 3
-	look "$run.after"
+	look "$run.after" 7
 	end_redis "$run"
 done
 
 start_redis synced --appendonly yes --appendfsync always
 aof=$work/synced/appendonlydir/appendonly.aof.1.incr.aof
 start_tracer -p "$server" -o "$work/synced.ndjson"
-look synced.before
+look synced.before 4
 bench -c 1 -n 500 -d 100 -t set
-look synced.after
+look synced.after 4
 stat -c '{"size": %s}' "$aof" >"$work/synced.aof"
 end_redis synced
 

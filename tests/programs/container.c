@@ -38,6 +38,7 @@
 	X(DELETED, "/data/deleted", "file")                                                        \
 	X(RENAMED, "/data/renamed-from", "file")                                                   \
 	X(BIND, "/bind/file", "file")                                                              \
+	X(BIND_TWICE, "/bind-twice/file", "file")                                                  \
 	X(SINGLE, "/data/single", "file")                                                          \
 	X(LOWER, "/merged/lower", "file")                                                          \
 	X(COPIED, "/merged/copied-up", "file")                                                     \
@@ -50,6 +51,7 @@
 	X(STAT, "/proc/1/stat", "kernel file")                                                     \
 	X(JAIL_BEFORE, "/data/before-chroot", "file")                                              \
 	X(JAIL_LATE, "/data/late-chroot", "file")                                                  \
+	X(JAIL_EARLY, "/data/early-chroot", "file")                                                \
 	X(JAIL_INNER, "/inner", "file")                                                            \
 	X(OUTSIDE, "outside", "file")                                                              \
 	X(INHERITED, "inherited", "file")                                                          \
@@ -285,8 +287,8 @@ static void prepare_host(void)
 
 static void mount_root(void)
 {
-	static const char *const names[] = {"bind", "data", "merged", "upper", "work",
-					    "proc", "run",  "jail",   "old",   "nested"};
+	static const char *const names[] = {"bind", "bind-twice", "data", "merged", "upper", "work",
+					    "proc", "run",        "jail", "old",    "nested"};
 	char options[8192];
 	char root[2048];
 
@@ -296,6 +298,7 @@ static void mount_root(void)
 	for (size_t i = 0; i < ARRAY_CNT(names); i++)
 		make_dir(in(root, names[i]));
 	must(mount(in(dir, "shared"), in(root, "bind"), NULL, MS_BIND, NULL), "bind a directory");
+	must(mount(in(dir, "shared"), in(root, "bind-twice"), NULL, MS_BIND, NULL), "bind twice");
 	close(create(in(root, "data/single")));
 	must(mount(in(dir, "single"), in(root, "data/single"), NULL, MS_BIND, NULL), "bind a file");
 	snprintf(options, sizeof(options), "lowerdir=%s/lower,upperdir=%s/upper,workdir=%s/work",
@@ -360,6 +363,10 @@ static void use_mounts(void)
 	int fd = must(open("/bind/file", O_RDONLY), "/bind/file");
 
 	do_read(F_BIND, fd, 4096);
+	close(fd);
+	/* the same file by another mount, in the same struct file most likely */
+	fd = must(open("/bind-twice/file", O_RDONLY), "/bind-twice/file");
+	do_read(F_BIND_TWICE, fd, 4000);
 	close(fd);
 	fd = must(open("/data/single", O_RDONLY), "/data/single");
 	do_read(F_SINGLE, fd, 300);
@@ -469,7 +476,7 @@ static void use_long_paths(void)
 }
 
 /* Last, as the whole process changes its root. */
-static void use_chroot(void)
+static void use_chroot(int early)
 {
 	int before = create("/data/before-chroot"), late = create("/data/late-chroot"), fd;
 
@@ -478,6 +485,7 @@ static void use_chroot(void)
 	must(chdir("/"), "chdir");
 	do_write(F_JAIL_BEFORE, before, 220);
 	do_write(F_JAIL_LATE, late, 230);
+	do_write(F_JAIL_EARLY, early, 250);
 	fd = create("/inner");
 	do_write(F_JAIL_INNER, fd, 240);
 	close(fd);
@@ -563,7 +571,7 @@ static void print_truth(void)
 
 static int inside(bool wait, int from_outside, int inherited)
 {
-	int listener, kept[2], early;
+	int listener, kept[2], early, early_chroot;
 
 	must(unshare(CLONE_NEWNS | CLONE_NEWNET), "unshare");
 	mount_root();
@@ -571,6 +579,7 @@ static int inside(bool wait, int from_outside, int inherited)
 	early = create("/data/early");
 	if (write(early, buf, 77) != 77)
 		die("/data/early");
+	early_chroot = create("/data/early-chroot");
 	listener = bound(AF_INET, SOCK_STREAM, PORT);
 	connection(AF_INET, PORT, listener, kept);
 
@@ -581,7 +590,7 @@ static int inside(bool wait, int from_outside, int inherited)
 	do_write(F_INHERITED, inherited, 90);
 	use_long_paths();
 	use_sockets(kept);
-	use_chroot();
+	use_chroot(early_chroot);
 	print_truth();
 	/* the recording ends before the connections do */
 	if (wait && read(STDIN_FILENO, buf, sizeof(buf)) < 0)

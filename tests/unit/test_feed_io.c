@@ -260,6 +260,9 @@ static void test_conn_identity(void)
 	const struct link *link;
 	size_t cnt;
 
+	/* there before, and nobody knows who began: the same peer by its port */
+	set_ends(make_conn(START_NS, 500, TASK, CONN_SEEN), 1, 80, 8, 51000);
+	feed_now(model);
 	for (uint64_t i = 0; i < 90; i++) {
 		struct wire_conn *conn = make_conn(START_NS + i, 1 + i, TASK, CONN_OPENED);
 
@@ -267,9 +270,6 @@ static void test_conn_identity(void)
 		set_ends(conn, 1, i % 3 ? 80 : 443, 8 + i % 2, (uint16_t)(50000 + i));
 		feed_now(model);
 	}
-	/* there before, and nobody knows who began: the same peer by its port */
-	set_ends(make_conn(START_NS, 500, TASK, CONN_SEEN), 1, 80, 8, 51000);
-	feed_now(model);
 	feed__finish(model, END_NS);
 	object_named(model, "10.0.0.8", &cnt);
 	ok(model->object_cnt == 4 && cnt == 2 && model->link_cnt == 4,
@@ -336,6 +336,8 @@ static void test_conn_lives(void)
 	link = link_of(model, TASK, "10.0.0.7:80");
 	ok(link && link->opened == 4 && link->failed == 2 && link->closed == 4 && !link->met,
 	   "each record counts");
+	ok(model__task(model, TASK)->c[COUNTER_NET_ERRORS] == 2,
+	   "a connection that fails is an error of its task");
 	ok(link->active == 2 && link->active_max == 3 && model->meta.connections_active == 2 &&
 		   model->meta.connections_max == 3,
 	   "active: what began and did not end; at most three at a time");
@@ -346,6 +348,42 @@ static void test_conn_lives(void)
 	feed__finish(model, END_NS);
 	ok(model->meta.connections_active == NO_TIME && model->meta.connections_max == NO_TIME,
 	   "no record of a connection: their number is not known, which is not 0");
+	model__free(model);
+}
+
+/* What nobody holds when everybody is asked for the last time is over, although nothing said so. */
+static void test_conn_end(bool with_last)
+{
+	struct model *model = io_start(0);
+	const struct link *link;
+
+	for (uint64_t id = 1; id <= 5; id++)
+		feed_client(model, START_NS + id, id, TASK, CONN_OPENED);
+	if (with_last)
+		for (uint64_t id = 1; id <= 3; id++)
+			feed_client(model, START_NS + 20 * MS, id, TASK, CONN_LAST);
+	feed__finish(model, END_NS);
+	link = link_of(model, TASK, "10.0.0.7:80");
+	ok(link && link->opened == 5 && link->closed == (with_last ? 2 : 0) &&
+		   link->active_max == 5 && link->active == (with_last ? 3 : 5),
+	   with_last ? "open at the end is what was asked then" : "unless nobody was asked");
+	model__free(model);
+}
+
+/* Not every end is heard of: a socket that nobody has any more at the end has ended. */
+static void test_conn_unheard(void)
+{
+	struct model *model = io_start(0);
+	const struct link *link;
+
+	feed_client(model, START_NS + 10, 1, TASK, CONN_OPENED);
+	feed_client(model, START_NS + 20, 2, TASK, CONN_OPENED);
+	feed_client(model, START_NS + 30, 2, TASK, CONN_CLOSED);
+	feed__sockets_told(model);
+	feed__finish(model, END_NS);
+	link = link_of(model, TASK, "10.0.0.7:80");
+	ok(link && link->opened == 2 && link->closed == 2 && !link->active && link->active_max == 2,
+	   "a socket that is not told of at the end is closed");
 	model__free(model);
 }
 
@@ -556,6 +594,9 @@ int main(void)
 	test_conn_identity();
 	test_conn_connects();
 	test_conn_lives();
+	test_conn_end(false);
+	test_conn_end(true);
+	test_conn_unheard();
 	test_conn_owner();
 	test_tcp();
 	test_disks();

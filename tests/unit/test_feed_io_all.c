@@ -337,9 +337,19 @@ static void test_orders(unsigned int with_seed)
 /* Folding */
 
 struct sums {
-	uint64_t cnt, bytes, latency_cnt, latency_ns, opened, closed, segs;
+	uint64_t cnt, bytes, latency_cnt, latency_ns, opened, closed, segs, tcp;
 	int64_t active;
 };
+
+/* All numbers of TCP, each with a weight of its own. */
+static uint64_t add_fields(const struct link *link)
+{
+	return link->tcp_cnt + 10 * link->segs_out + 100 * link->segs_in +
+	       1000 * link->retransmits + 10000 * link->bytes_acked +
+	       100000 * link->bytes_received + 1000000 * link->rtt_sum_us +
+	       10000000 * link->rttvar_sum_us + 100000000 * link->cwnd_sum +
+	       1000000000 * link->rtt_cnt;
+}
 
 static struct sums sum_model(const struct model *model)
 {
@@ -356,6 +366,7 @@ static struct sums sum_model(const struct model *model)
 		sums.closed += model->links[i].closed;
 		sums.active += model->links[i].active;
 		sums.segs += model->links[i].segs_out;
+		sums.tcp += add_fields(&model->links[i]);
 	}
 	return sums;
 }
@@ -383,6 +394,30 @@ static bool is_whole(const struct model *model)
 	return good;
 }
 
+/* The end of connection `i`. */
+static void tcp_closed(struct model *model, uint64_t ns, uint64_t id, uint64_t task, uint64_t i)
+{
+	struct wire_conn *conn = make_conn(ns, id, task, CONN_CLOSED);
+
+	conn->flags = CONN_HAS_TCP;
+	set_ends(conn, 1, 40000, 7, 80);
+	conn->segs_out = 10;
+	conn->segs_in = conn->retransmits = 1;
+	conn->bytes_acked = conn->bytes_received = 1;
+	conn->srtt_us = 600;
+	conn->rttvar_us = conn->cwnd = 1;
+	conn->min_rtt_us = 150;
+	conn->mss = 1400;
+	conn->rest_out = 1;
+	/* one is better, one is worse than all others */
+	if (i == 20 || i == 30) {
+		conn->srtt_us = i == 20 ? 200 : 1000;
+		conn->min_rtt_us = i == 20 ? 100 : 900;
+		conn->mss = 1460;
+	}
+	feed_now(model);
+}
+
 /*
  * Many short tasks, each with a file, a connection that it opens, and one that it opens for others:
  * that one is closed when the task was folded long ago.
@@ -395,7 +430,7 @@ static void test_fold(void)
 	struct sums sums;
 	const struct use *uses;
 	uint64_t folded = 0, ns = START_NS;
-	size_t use_cnt, open = 0, rows = 0, with_folded = 0;
+	size_t use_cnt, open = 0, extremes = 0, rows = 0, with_folded = 0;
 
 	feed_file(model, START_NS, 1, S_IFREG, "/shared");
 	for (uint64_t i = 0; i < cnt + lag; i++) {
@@ -403,11 +438,7 @@ static void test_fold(void)
 
 		ns = START_NS + i * 10 * MS;
 		if (i >= lag) {
-			make_conn(ns, id - lag * 3 + 1, task, CONN_CLOSED)->flags = CONN_HAS_TCP;
-			set_ends(&io_event.conn, 1, 40000, 7, 80);
-			io_event.conn.segs_out = 10;
-			io_event.conn.rest_out = 1;
-			feed_now(model);
+			tcp_closed(model, ns, id - lag * 3 + 1, task, cnt);
 		}
 		if (i < cnt) {
 			feed_spawn(model, ns, task);
@@ -415,7 +446,7 @@ static void test_fold(void)
 			feed_client(model, ns, id + 1, task, CONN_OPENED);
 			feed_use(model, ns, task, 1, IO_WRITE, 7);
 			feed_use(model, ns, task, id, IO_WRITE, 5);
-			feed_client(model, ns, id, task, CONN_CLOSED);
+			tcp_closed(model, ns, id, task, i);
 			feed_end(model, ns, task);
 		}
 		feed__uses_taken(model, ns);
@@ -432,10 +463,17 @@ static void test_fold(void)
 		   sums.latency_ns == 2000 * cnt,
 	   "uses: sums are whole");
 	ok(sums.opened == 2 * cnt && sums.closed == 2 * cnt && sums.active == 0 &&
-		   sums.segs == 10 * cnt && model->meta.connections_active == 0,
+		   sums.segs == 20 * cnt && model->meta.connections_active == 0,
 	   "links: sums are whole, and nothing stays open");
+	ok(sums.tcp == 2 * cnt * (1 + 10 * 10 + 111100 + 1110000000 + 1000000ULL * 600),
+	   "each number of TCP, too");
 	for (size_t i = 0; i < model->link_cnt; i++)
 		open += model->links[i].active != 0;
+	for (size_t i = 0; i < model->link_cnt; i++)
+		extremes += !model->links[i].task && model->links[i].rtt_min_us == 200 &&
+			    model->links[i].rtt_max_us == 1000 &&
+			    model->links[i].path_rtt_us == 100 && model->links[i].mss == 1460;
+	ok(extremes == 1, "and the extremes");
 	ok(!open, "no link keeps open what its task did not close");
 	for (size_t i = 0; i < model->class_cnt; i++) {
 		class = &model->classes[i];
@@ -452,37 +490,70 @@ static void test_fold(void)
 		folded += (uint64_t)model->tasks[i].c[COUNTER_NET_PACKETS_SENT];
 	for (size_t i = 0; i < model->class_cnt; i++)
 		folded += (uint64_t)model->classes[i].folded_c[COUNTER_NET_PACKETS_SENT];
-	ok(folded == cnt, "packets of connections that outlive their task go to its class");
+	ok(folded == 2 * cnt, "packets of connections that outlive their task go to its class");
 	ok(model__losses(model) == 0, "nothing was lost");
 	model__free(model);
 }
 
+/* Rows have a share of memory. Beyond it tasks fold, but not before it is told what they used. */
+static void test_late_uses(void)
+{
+	struct model *model = io_start(4 << 20);
+	const uint64_t cnt = 6000, lag = 2000;
+	uint64_t uses = 0;
+
+	for (uint64_t i = 1; i < cnt; i++) {
+		uint64_t ns = START_NS + i * 10 * MS;
+
+		feed_spawn(model, ns, i << 32);
+		feed_client(model, ns, i, i << 32, CONN_OPENED);
+		feed_end(model, ns, i << 32);
+		if (i <= lag)
+			continue;
+		feed_use(model, ns, (i - lag) << 32, i - lag, IO_READ, 1);
+		feed__uses_taken(model, ns - lag * 10 * MS);
+	}
+	feed__finish(model, (int64_t)LEN_NS);
+	for (size_t i = 0; i < model->use_cnt; i++)
+		uses += model->uses[i].class_idx == NO_IDX ? model->uses[i].task != 0
+							   : model->uses[i].cnt;
+	ok(model->meta.tasks_folded > 500 && uses == cnt - 1 - lag &&
+		   !counter_val(model, "records_after_fold"),
+	   "uses that are told late find their task, although %d are folded meanwhile",
+	   (int)model->meta.tasks_folded);
+	model__free(model);
+}
+
 /* Uses that come when their task was folded: to the class of what was not kept. */
-static void test_late(void)
+static void test_late(bool with_use)
 {
 	struct model *model = io_start(1 << 20);
 	const struct use *uses;
 	size_t cnt, rows = 0;
+	bool good = false;
 
 	for (uint64_t i = 1; i < 3000; i++) {
 		feed_spawn(model, START_NS + i * 10 * MS, i << 32);
 		feed_end(model, START_NS + i * 10 * MS, i << 32);
 	}
 	ok(!model__task(model, 1ULL << 32), "the first task was folded");
-	feed_use(model, START_NS, 1ULL << 32, 5, IO_READ, 9);
+	if (with_use)
+		feed_use(model, START_NS, 1ULL << 32, 5, IO_READ, 9);
 	feed_client(model, START_NS, 6, 1ULL << 32, CONN_OPENED);
 	feed__finish(model, (int64_t)LEN_NS);
 	ok(is_whole(model), "every row is of something that is there");
 	for (uint32_t i = 0; i < model->class_cnt; i++) {
-		uses = model__uses(model, 0, i, &cnt);
-		if (!cnt ||
-		    strcmp(model__str(model, model->classes[i].name), "(not kept: --max-memory)"))
+		const char *name = model__str(model, model->classes[i].name);
+
+		if (strcmp(name, "(not kept: --max-memory)"))
 			continue;
+		uses = model__uses(model, 0, i, &cnt);
 		rows += cnt;
-		ok(uses->bytes == 9 && model__links(model, 0, i, &cnt) && cnt == 1,
-		   "what comes after that is of a class of its own");
+		good = (uses != NULL) == with_use && (!uses || uses->bytes == 9) &&
+		       model__links(model, 0, i, &cnt) && cnt == 1;
 	}
-	ok(rows == 1 && model->use_cnt == 1 && model->link_cnt == 1, "and nowhere else");
+	ok(good && rows == with_use && model->use_cnt == rows && model->link_cnt == 1,
+	   "what comes after that is of a class of its own");
 	model__free(model);
 }
 
@@ -491,7 +562,7 @@ static void test_late(void)
 /* A target that wants to exhaust memory: files, peers and sockets without end. */
 static void test_hostile(bool tell_taken)
 {
-	const uint64_t cnt = 200000, limit = 16 << 20;
+	const uint64_t cnt = 100000, limit = 16 << 20;
 	struct model *model = io_start(limit);
 	uint64_t worst = 0, bytes = 0;
 	struct sums sums;
@@ -535,7 +606,7 @@ static void test_hostile(bool tell_taken)
 
 static void test_uses_limit(void)
 {
-	const uint64_t tasks = 4000, files = 100, limit = 16 << 20;
+	const uint64_t tasks = 4000, files = 50, limit = 16 << 20;
 	struct model *model = io_start(limit);
 	uint64_t worst = 0;
 	struct sums sums;
@@ -656,7 +727,9 @@ int main(void)
 	for (unsigned int i = 1; i <= 3; i++)
 		test_orders(i);
 	test_fold();
-	test_late();
+	test_late_uses();
+	test_late(true);
+	test_late(false);
 	test_hostile(false);
 	test_hostile(true);
 	test_uses_limit();

@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sys/stat.h>
+
 #include "base/buf.h"
+#include "io_feed.h"
 #include "snapshot/chunk.h"
 #include "snapshot/column.h"
 #include "snapshot/encode.h"
@@ -392,6 +395,36 @@ static void test_unsorted(void)
 	buf__free(&file);
 }
 
+/* A recording in the middle: records of objects that have not come, rows that are not merged yet. */
+static void test_live(void)
+{
+	struct model *model = io_start(0), *read;
+	struct snapshot_status status;
+	struct buf file;
+	size_t cnt;
+
+	feed_use(model, START_NS, 7ULL << 32, 1, IO_READ, 5);
+	feed_use(model, START_NS, 7ULL << 32, 2, IO_READ, 6);
+	feed_use(model, START_NS, 7ULL << 32, 3, IO_READ, 7);
+	feed_file(model, START_NS, 1, S_IFREG, "/a");
+	feed_file(model, START_NS, 2, S_IFREG, "/a");
+	feed_client(model, START_NS, 4, 7ULL << 32, CONN_OPENED);
+	file = edited(model, edit_nothing);
+	read = snapshot__read_mem(file.data, file.sz, &status);
+	ok(read && is_whole(&status) && model__uses(read, 7ULL << 32, NO_IDX, &cnt) && cnt == 3,
+	   "a checkpoint of a living model can be read");
+	cnt = 0;
+	for (size_t i = 0; read && i < read->use_cnt; i++)
+		cnt += read->uses[i].bytes *
+		       (strcmp(name_of(read, read->uses[i].object), "/a") ? 100 : 1);
+	ok(cnt == 711 && read->link_cnt == 1, "and says what is known by then");
+	ok(!feed__finish(model, 1) && use_of(model, 7ULL << 32, "/a", IO_READ)->bytes == 11,
+	   "which changes nothing for what goes on");
+	model__free(read);
+	model__free(model);
+	buf__free(&file);
+}
+
 static void test_hostile(const struct model *model)
 {
 	struct snapshot_status status;
@@ -415,6 +448,7 @@ int main(void)
 	test_enums(model);
 	test_io(model);
 	test_unsorted();
+	test_live();
 	test_hostile(model);
 	model__free(model);
 	return tap_done();

@@ -136,8 +136,9 @@ static void set_io_caps(struct session *session)
 	enum wire_io_source source = live__io_source(session->live);
 	bool off = session->options->io_source == IO_SOURCE_OFF, has = source != IO_SOURCE_OFF;
 	struct model *model = session->model;
-	const char *text = io_source_text(source);
+	char text[768];
 
+	live__io_text(session->live, text, sizeof(text));
 	set_io_cap(model, CAP_IO, off, has, text, "no source of IO on this kernel");
 	set_io_cap(model, CAP_NETWORK, off, has, text, "no source of IO on this kernel");
 	set_io_cap(model, CAP_DISK, off, has && features->block_requests,
@@ -266,6 +267,9 @@ static void set_losses(struct session *session)
 	model__counter_add(model, "recursion_misses",
 			   "program runs that the kernel skipped because it ran already", true,
 			   live__recursion_misses(session->live));
+	model__counter_add(model, "probe_misses",
+			   "hits of kprobes that the kernel did not handle, as far as it tells",
+			   true, live__probe_misses(session->live));
 	model__counter_add(model, "undecodable", "records of the ring that made no sense", true,
 			   session->undecodable_cnt);
 	model__counter_add(model, "processes_unseen",

@@ -17,7 +17,9 @@
 
 #include "base/log.h"
 #include "live/caps.h"
+#include "live/kernel_hooks.h"
 #include "live/perf.h"
+#include "live/tracefs.h"
 #include "live/uprobe.h"
 
 /* libbpf's own words, for -vv only: whoever knows the remedy prints. */
@@ -189,6 +191,15 @@ static bool has_event(const char *name)
 	return readable(file);
 }
 
+static bool has_kprobe_events(void)
+{
+	const char *tracefs = tracefs_path();
+	char file[64];
+
+	snprintf(file, sizeof(file), "%s/" TRACEFS_KPROBES, tracefs ? tracefs : "");
+	return tracefs && readable(file);
+}
+
 static void probe_root(struct features *features)
 {
 	int fd = load_return(BPF_PROG_TYPE_RAW_TRACEPOINT, 0, 0);
@@ -220,6 +231,7 @@ void features__probe(struct features *features)
 	features->attach_cookie = has_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_get_attach_cookie);
 	features->cpu_clock = perf__can_sample();
 	features->kprobe = readable("/sys/bus/event_source/devices/kprobe/type");
+	features->kprobe_tracefs = has_kprobe_events();
 	features->perf_uprobe = readable("/sys/bus/event_source/devices/uprobe/type");
 	features->tracefs = tracefs_path() != NULL;
 	features->uprobe_multi = uprobe__multi_works();
@@ -241,6 +253,10 @@ void features__probe(struct features *features)
 	features->rss_exact = tracepoint_args(btf, "rss_stat") == 3;
 	features->data_ready = tracepoint_args(btf, "sk_data_ready") > 0;
 	features->connect_states = tracepoint_args(btf, "inet_sock_set_state") > 0;
+	if (features->fentry || features->kprobe || features->kprobe_tracefs)
+		features->kernel_functions = kernel_hooks__functions(btf);
+	kernel_hooks__missing(features->kernel_functions, features->functions_missing,
+			      sizeof(features->functions_missing));
 	/* sleepable iterators and bpf_copy_from_user_task() came together */
 	features->seed_sleepable =
 		btf__find_by_name_kind(btf, "bpf_copy_from_user_task", BTF_KIND_FUNC) > 0;
@@ -291,11 +307,13 @@ enum wire_io_source features__io_source(const struct features *f, enum wire_io_s
 	const bool has[IO_SOURCE_CNT] = {
 		[IO_SOURCE_SYSCALL] = f->tp_btf_syscalls,
 		[IO_SOURCE_SYSCALL_CLASSIC] = f->classic_syscalls,
+		[IO_SOURCE_FENTRY] = f->fentry && f->kernel_functions,
+		[IO_SOURCE_KPROBE] = f->kprobe && f->kernel_functions,
+		[IO_SOURCE_KPROBE_TRACEFS] = f->kprobe_tracefs && f->kernel_functions,
 		[IO_SOURCE_OFF] = true,
 	};
 	/* "syscall" and "kprobe" mean the better way of their kind */
 	static const enum wire_io_source next[IO_SOURCE_CNT] = {
-		[IO_SOURCE_AUTO] = IO_SOURCE_SYSCALL,
 		[IO_SOURCE_SYSCALL] = IO_SOURCE_SYSCALL_CLASSIC,
 		[IO_SOURCE_SYSCALL_CLASSIC] = IO_SOURCE_OFF,
 		[IO_SOURCE_FENTRY] = IO_SOURCE_OFF,
@@ -303,9 +321,19 @@ enum wire_io_source features__io_source(const struct features *f, enum wire_io_s
 		[IO_SOURCE_KPROBE_TRACEFS] = IO_SOURCE_OFF,
 	};
 
+	if (wanted == IO_SOURCE_AUTO)
+		while (!has[++wanted])
+			;
 	while (!has[wanted])
 		wanted = next[wanted];
 	return wanted;
+}
+
+enum wire_io_source features__io_extra(const struct features *f)
+{
+	enum wire_io_source how = features__io_source(f, IO_SOURCE_FENTRY);
+
+	return how == IO_SOURCE_OFF ? features__io_source(f, IO_SOURCE_KPROBE) : how;
 }
 
 static const struct {
@@ -341,6 +369,7 @@ static struct check_row row(const char *capability, bool best, const char *best_
 size_t features__rows(const struct features *f, struct check_row *rows, size_t row_max)
 {
 	enum uprobe_rung rung = features__uprobe_rung(f);
+	static char some[sizeof(f->functions_missing) + 16]; /* the rows point to it */
 	const struct check_row all[] = {
 		row("permission to load BPF", f->root, "yes", NULL, CAPS_REMEDY),
 		row("kernel type information", f->btf, "BTF", NULL,
@@ -385,12 +414,19 @@ size_t features__rows(const struct features *f, struct check_row *rows, size_t r
 		    "kernel 6.2 or later, and tracefs"),
 		row("bytes read from and for storage", f->io_accounting, "task IO accounting", NULL,
 		    "a kernel with CONFIG_TASK_IO_ACCOUNTING"),
-		row("kprobes", f->kprobe, "yes", NULL, "a kernel with CONFIG_KPROBES=y"),
-		row("fentry", f->fentry, "yes", NULL,
+		row("IO and network by fentry", f->fentry, "fentry and fexit", NULL,
 		    "a kernel with CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS=y"),
+		row("IO and network by kprobes", f->kprobe, "perf_event_open",
+		    f->kprobe_tracefs ? "tracefs" : NULL,
+		    f->kprobe_tracefs ? "kernel 4.17 or later" : "a kernel with CONFIG_KPROBES=y"),
+		row("kernel functions for these", f->kernel_functions && !f->functions_missing[0],
+		    "all", f->kernel_functions ? some : NULL,
+		    f->kernel_functions ? "a kernel whose compiler left them whole"
+					: "as of the two above"),
 	};
 	size_t cnt = sizeof(all) / sizeof(all[0]);
 
+	snprintf(some, sizeof(some), "all but %s", f->functions_missing);
 	if (cnt > row_max)
 		cnt = row_max;
 	memcpy(rows, all, cnt * sizeof(*rows));

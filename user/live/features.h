@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "wire.h"
 
@@ -47,8 +48,11 @@ struct features {
 	bool tracefs;
 	bool perf_uprobe;
 	bool cpu_clock; /* perf software sampling */
-	bool kprobe;
+	bool kprobe; /* by perf_event_open() */
+	bool kprobe_tracefs;
 	bool fentry;
+	uint64_t kernel_functions; /* that can be hooked, see live/kernel_hooks.h */
+	char functions_missing[256];
 	bool tp_btf_syscalls; /* sys_enter and sys_exit */
 	bool classic_syscalls;
 	bool block_requests;
@@ -70,6 +74,8 @@ enum uprobe_rung features__uprobe_rung(const struct features *features);
 /* The source that `wanted` means here; OFF when there is none. */
 enum wire_io_source features__io_source(const struct features *features,
 					enum wire_io_source wanted);
+/* How kernel functions are hooked beside system calls: FENTRY, KPROBE, KPROBE_TRACEFS or OFF. */
+enum wire_io_source features__io_extra(const struct features *features);
 const char *io_source_name(enum wire_io_source source); /* as --io-source takes it */
 const char *io_source_text(enum wire_io_source source);
 const char *uprobe_rung_name(enum uprobe_rung rung);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -15,14 +16,33 @@
 #include "asyncscope.skel.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "live/kernel_hooks.h"
 
 #define BATCH 256
+
+/* The kernel's functions: as the source, or beside system calls for what those do not show. */
+static void fit_kernel(struct live *live, enum wire_io_source wanted)
+{
+	enum wire_io_source source = live->options.io_source;
+
+	live->hooks_how = IO_SOURCE_OFF;
+	if (source == IO_SOURCE_FENTRY || source == IO_SOURCE_KPROBE ||
+	    source == IO_SOURCE_KPROBE_TRACEFS) {
+		live->hooks_how = source;
+	} else if (source != IO_SOURCE_OFF && wanted == IO_SOURCE_AUTO) {
+		live->hooks_how = features__io_extra(live->features);
+		live->hooks_extra = true;
+	}
+	live->skel->rodata->cfg.io_extra = live->hooks_extra;
+	kernel_hooks__fit(live->skel->obj, live->features, live->hooks_how, live->hooks_extra);
+}
 
 void io_hooks__fit(struct live *live)
 {
 	const struct features *features = live->features;
 	struct asyncscope *skel = live->skel;
-	enum wire_io_source source = features__io_source(features, live->options.io_source);
+	enum wire_io_source wanted = live->options.io_source;
+	enum wire_io_source source = features__io_source(features, wanted);
 	bool on = source != IO_SOURCE_OFF;
 
 	live->options.io_source = source;
@@ -40,6 +60,48 @@ void io_hooks__fit(struct live *live)
 	bpf_program__set_autoload(skel->progs.block_rq_complete, on && features->block_requests);
 	bpf_program__set_autoload(skel->progs.rss_stat, on && features->rss_stat);
 	bpf_program__set_autoload(skel->progs.walk_sockets, on);
+	fit_kernel(live, wanted);
+}
+
+int io_hooks__attach(struct live *live)
+{
+	char why[256];
+
+	if (live->hooks_how == IO_SOURCE_OFF)
+		return 0;
+	live->hooks = kernel_hooks__attach(live->skel->obj, live->features, live->hooks_how,
+					   live->hooks_extra, why, sizeof(why));
+	if (live->hooks && *kernel_hooks__unhooked(live->hooks))
+		log_warn("kernel functions that cannot be hooked, so what they do is not seen: %s",
+			 kernel_hooks__unhooked(live->hooks));
+	if (live->hooks)
+		return 0;
+	if (live->hooks_extra) {
+		log_warn("%s; what io_uring sends and receives is not seen", why);
+		return 0;
+	}
+	log_err("%s", why);
+	return -EIO;
+}
+
+void live__io_text(const struct live *live, char *text, size_t sz)
+{
+	const char *unhooked = kernel_hooks__unhooked(live->hooks);
+	size_t used;
+
+	snprintf(text, sz, "%s", io_source_text(live->options.io_source));
+	used = strlen(text);
+	if (live->hooks && live->hooks_extra)
+		snprintf(text + used, sz - used, "; io_uring on sockets, mapped files: %s",
+			 io_source_name(live->hooks_how));
+	used = strlen(text);
+	if (*unhooked)
+		snprintf(text + used, sz - used, "; not hooked: %s", unhooked);
+}
+
+uint64_t live__probe_misses(const struct live *live)
+{
+	return kernel_hooks__misses(live->hooks);
 }
 
 enum wire_io_source live__io_source(const struct live *live)
@@ -86,12 +148,13 @@ static int tell(const struct wire_use_key *key, const struct wire_use_val *val, 
 	return fn(ctx, &use, sizeof(use));
 }
 
+/* How many there were, or -errno. */
 static int empty_table(struct live *live, int fd, live_record_fn fn, void *ctx)
 {
 	LIBBPF_OPTS(bpf_map_batch_opts, opts);
 	uint64_t now = mono_ns();
 	__u32 next, *at = NULL;
-	int err = 0, end = 0;
+	int err = 0, end = 0, sum = 0;
 
 	while (!end && !err) {
 		__u32 cnt = BATCH;
@@ -102,9 +165,10 @@ static int empty_table(struct live *live, int fd, live_record_fn fn, void *ctx)
 			return end;
 		for (__u32 i = 0; i < cnt && !err; i++)
 			err = tell(&live->use_keys[i], &live->use_vals[i], now, fn, ctx);
+		sum += cnt;
 		at = &next;
 	}
-	return err;
+	return err ? err : sum;
 }
 
 int live__uses(struct live *live, live_record_fn fn, void *ctx)
@@ -144,6 +208,9 @@ int64_t live__gauge(struct live *live, enum wire_gauge gauge)
 
 void io_hooks__free(struct live *live)
 {
+	kernel_hooks__detach(live->hooks);
+	if (live->use_pattern_fd > 0)
+		close(live->use_pattern_fd);
 	free(live->use_keys);
 	free(live->use_vals);
 }

@@ -96,6 +96,9 @@ int live__attach(struct live *live)
 		log_err("cannot attach to scheduler events: %s", strerror(-err));
 		return err;
 	}
+	err = io_hooks__attach(live);
+	if (err)
+		return err;
 	err = perf__attach_tick(&live->events, tick, LIVE_TICK_HZ);
 	if (err)
 		log_err("cannot attach the sampling tick: %s (%s)", strerror(-err), CAPS_REMEDY);

@@ -63,10 +63,15 @@ int live__fd(const struct live *live);
 typedef int (*live_edge_fn)(void *ctx, const struct wire_edge_key *key,
 			    const struct wire_edge *edge);
 int live__edges(struct live *live, live_edge_fn fn, void *ctx);
-/* What tasks did with files and peers since the last time: calls `fn` with struct wire_use records. */
+/* What tasks did with files and peers since the last time: calls `fn` with struct wire_use records.
+ * How many, or -errno. */
 int live__uses(struct live *live, live_record_fn fn, void *ctx);
 int64_t live__gauge(struct live *live, enum wire_gauge gauge);
 enum wire_io_source live__io_source(const struct live *live);
+/* Where IO is accounted, for a human, with what could not be hooked. */
+void live__io_text(const struct live *live, char *text, size_t sz);
+/* Hits of kprobes that the kernel did not handle, as far as it tells. */
+uint64_t live__probe_misses(const struct live *live);
 uint64_t live__loss(struct live *live, enum wire_loss loss);
 uint64_t live__recursion_misses(struct live *live);
 uint64_t live__kernel_memory(struct live *live);

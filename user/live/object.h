@@ -36,9 +36,13 @@ struct live {
 				    may have the kernel count, too */
 	struct live_cost used; /* within windows */
 	/* IO */
+	int use_pattern_fd; /* 0: none */
 	int uses_idx; /* which of the two tables is in use */
 	struct wire_use_key *use_keys; /* one batch */
 	struct wire_use_val *use_vals;
+	enum wire_io_source hooks_how; /* of the kernel's functions; OFF = none are hooked */
+	bool hooks_extra; /* only what system calls do not show */
+	struct kernel_hooks *hooks;
 };
 
 /* object.c */
@@ -52,6 +56,7 @@ int iter__run(struct bpf_program *prog, pid_t pid);
 /* io.c */
 /* Which programs account IO here, before they are loaded. */
 void io_hooks__fit(struct live *live);
+int io_hooks__attach(struct live *live);
 /* Makes the sockets known that are open; at the stop tells how they are. */
 int sockets__walk(struct live *live, bool at_stop);
 void io_hooks__free(struct live *live);

@@ -32,6 +32,8 @@ int feed__edge(struct model *model, const struct wire_edge_key *key, const struc
 /* All uses until then have been fed: sockets that ended before may be forgotten. Without this call
  * each socket takes some 100 bytes until the end (and a sixteenth of max_memory at most). */
 void feed__uses_taken(struct model *model, uint64_t mono_ns);
+/* Every socket that the targets have when the recording ends has been told of: others have ended. */
+void feed__sockets_told(struct model *model);
 /* One value of a series; in any order. Of each series 36,000 values are kept at most: then those that
  * are nearer to each other than twice the mean distance are merged, a mean by its time, of the others
  * the larger value stays, at its own time. */

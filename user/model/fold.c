@@ -57,16 +57,16 @@ static int compare(const void *a, const void *b)
 	return left->idx < right->idx ? -1 : left->idx > right->idx;
 }
 
-/* Tasks whose end is at least so long ago; but, if that is long enough, what they used is known. */
+/* Tasks whose end is at least so long ago, and of which (`with_uses`) it is known what they used. */
 static size_t find_candidates(const struct model *model, struct candidate *candidates,
-			      uint64_t window_ns)
+			      uint64_t window_ns, bool with_uses)
 {
 	const struct feed *feed = model->feed;
 	int64_t before = sub_ns(rel_ns(feed, feed->clock_ns), (int64_t)window_ns);
 	uint64_t taken_ns = feed->io.taken_ns;
 	size_t cnt = 0;
 
-	if (window_ns == WINDOW_NS && taken_ns && rel_ns(feed, taken_ns) < before)
+	if (with_uses && taken_ns && rel_ns(feed, taken_ns) < before)
 		before = rel_ns(feed, taken_ns);
 
 	for (size_t i = 0; i < model->task_cnt; i++) {
@@ -184,7 +184,7 @@ static int fold_ended(struct model *model, uint64_t window_ns, struct excess *ex
 	candidates = malloc((model->task_cnt + 1) * sizeof(*candidates));
 	if (!candidates)
 		return -ENOMEM;
-	cnt = find_candidates(model, candidates, window_ns);
+	cnt = find_candidates(model, candidates, window_ns, !excess->all);
 	for (size_t i = 0; i < cnt && (excess->all || excess->io) && !err; i++) {
 		const struct task *task = &model->tasks[candidates[i].idx];
 		uint64_t io_bytes = feed->tasks[candidates[i].idx].io_bytes;

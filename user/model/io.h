@@ -143,6 +143,8 @@ int change_add(struct model *model, const struct owner *owner, uint32_t object, 
 /* The row, found or made, or that of nobody and "(others)" when there is no room. NULL: no memory. */
 struct use *use_get(struct model *model, const struct owner *owner, uint32_t object, uint8_t op);
 struct link *link_get(struct model *model, const struct owner *owner, uint32_t object);
+/* NULL when there is none. */
+struct link *link_find(const struct model *model, const struct owner *owner, uint32_t object);
 /* So many bytes more are held by a task's rows (0: nobody's). */
 void io__charge(struct model *model, uint64_t task, size_t bytes);
 /* Rows of tasks that are folded go to their class; io->folded_to is emptied. */

@@ -148,6 +148,13 @@ static struct link *find_link(const struct model *model, const struct owner *own
 	return NULL;
 }
 
+struct link *link_find(const struct model *model, const struct owner *owner, uint32_t object)
+{
+	uint64_t key;
+
+	return find_link(model, owner, object_resolve(model, object), &key);
+}
+
 struct link *link_get(struct model *model, const struct owner *of, uint32_t object)
 {
 	struct owner owner = *of;

@@ -186,14 +186,6 @@ static void add_tcp(struct link *link, const struct tcp_numbers *tcp)
 		link->rtt_max_us = tcp->srtt_us;
 }
 
-static void forget_tcp(struct io_state *io, struct ref *ref)
-{
-	if (ref->tcp)
-		io->bytes -= sizeof(*ref->tcp);
-	free(ref->tcp);
-	ref->tcp = NULL;
-}
-
 /* The newest numbers are kept until the connection's last record, which may lack them. */
 static int keep_tcp(struct io_state *io, struct ref *ref, const struct event *event)
 {
@@ -271,12 +263,14 @@ static int on_failed(struct model *model, struct ref *ref, struct link *link,
 /* The numbers go to the link, once. */
 static void tell(struct model *model, struct ref *ref, struct link *link)
 {
-	if (ref->tcp && !ref->is_told) {
-		ref->is_told = true;
-		add_tcp(link, ref->tcp);
-		charge_rest(model, &ref->owner, ref->tcp);
-	}
-	forget_tcp(&model->feed->io, ref);
+	if (!ref->tcp)
+		return;
+	ref->is_told = true;
+	add_tcp(link, ref->tcp);
+	charge_rest(model, &ref->owner, ref->tcp);
+	model->feed->io.bytes -= sizeof(*ref->tcp);
+	free(ref->tcp);
+	ref->tcp = NULL;
 }
 
 static int on_closed(struct model *model, struct ref *ref, struct link *link,
@@ -302,15 +296,30 @@ static int (*const handlers[CONN_EVENT_CNT])(struct model *model, struct ref *re
 	[CONN_CLOSED] = on_closed, [CONN_LAST] = on_last,
 };
 
-/* What nobody has a descriptor of when the recording ends is about to close, or its process is gone. */
+void feed__sockets_told(struct model *model)
+{
+	if (model->feed)
+		model->feed->io.has_last = true;
+}
+
+/* What nobody has a descriptor of when the recording ends is about to close, or it ended in a way that
+ * is not heard of: no TCP, and not by close(). */
 int links__end(struct model *model, uint64_t ns)
 {
 	struct io_state *io = &model->feed->io;
 	int err = 0;
 
 	for (size_t i = 0; io->has_last && i < io->ref_cnt && !err; i++) {
-		if (io->refs[i].is_begun && !io->refs[i].is_last)
-			err = end(model, &io->refs[i], ns);
+		struct ref *ref = &io->refs[i];
+		struct link *link;
+
+		if (!ref->is_begun || ref->is_closed || ref->is_last)
+			continue;
+		link = link_get(model, &ref->owner, ref->object);
+		if (!link)
+			return -ENOMEM;
+		link->closed++;
+		err = end(model, ref, ns);
 	}
 	return err;
 }
@@ -318,10 +327,11 @@ int links__end(struct model *model, uint64_t ns)
 static int move_met(struct model *model, const struct owner *from, const struct owner *to,
 		    uint32_t object)
 {
-	struct link *link = link_get(model, from, object);
+	struct link *link = link_find(model, from, object);
 
-	if (!link)
-		return -ENOMEM;
+	/* when there was no room for the row it was counted elsewhere, and stays there */
+	if (!link || !link->met)
+		return 0;
 	link->met--;
 	link = link_get(model, to, object);
 	if (!link)
