@@ -13,6 +13,7 @@
 #include "rows.h"
 
 #include <linux/tcp.h>
+#include <sys/eventfd.h>
 
 #define OLD_PAIRS 3
 #define NEW_PAIRS 10
@@ -463,7 +464,7 @@ static void run_late_refusal(struct row *row)
 static void run_unix_ends(struct row *row)
 {
 	struct object *peer = unnamed_peer(row);
-	int fds[4], copy, null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int fds[4], copy, other = eventfd(0, EFD_CLOEXEC);
 
 	for (int i = 0; i < 4; i += 2) {
 		must(row, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds + i) == 0,
@@ -476,13 +477,13 @@ static void run_unix_ends(struct row *row)
 	close(copy); /* not its last descriptor */
 	hold(300 * NS_PER_MS);
 	close(fds[0]);
-	must(row, dup2(null, fds[1]) == fds[1], "dup2");
+	must(row, dup2(other, fds[1]) == fds[1], "dup2");
 	must(row, fds[3] == fds[2] + 1, "descriptors in a row");
 	must(row, syscall(SYS_close_range, fds[2], fds[3], 0) == 0, "close_range");
 	active -= 4;
 	hold(300 * NS_PER_MS);
 	close(fds[1]);
-	close(null);
+	close(other);
 }
 
 /* TCP's numbers just before the end. */
