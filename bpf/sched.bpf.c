@@ -276,12 +276,30 @@ int BPF_PROG(sched_wakeup, struct task_struct *task)
 	return 0;
 }
 
+/* A thread of a target begins to exist. */
+static __always_inline void thread_begins(struct task_struct *parent, struct task_struct *child)
+{
+	struct thread_state *state, *maker;
+	u64 now, maker_task;
+
+	now = bpf_ktime_get_ns();
+	state = thread_new(child, now, SCRATCH_FORK);
+	if (!state)
+		return;
+	/* it waits for its first turn from now on */
+	state->out_cause = CAUSE_RUNQUEUE;
+	state->in_is_guess = 0;
+	if (!thread_publish(child, state))
+		return;
+	maker = thread_expect(parent);
+	maker_task = maker ? innermost(maker)->task : 0;
+	emit_spawn(state, child, maker_task, now, 0);
+}
+
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(sched_process_fork, struct task_struct *parent, struct task_struct *child)
 {
-	struct thread_state *state, *maker;
 	u32 tgid = child->tgid;
-	u64 now, maker_task;
 
 	if (!armed || !is_target(parent->tgid))
 		return 0;
@@ -292,18 +310,18 @@ int BPF_PROG(sched_process_fork, struct task_struct *parent, struct task_struct 
 		if (!followed)
 			return 0;
 	}
-	now = bpf_ktime_get_ns();
-	state = thread_new(child, now, SCRATCH_FORK);
-	if (!state)
-		return 0;
-	/* it waits for its first turn from now on */
-	state->out_cause = CAUSE_RUNQUEUE;
-	state->in_is_guess = 0;
-	if (!thread_publish(child, state))
-		return 0;
-	maker = thread_expect(parent);
-	maker_task = maker ? innermost(maker)->task : 0;
-	emit_spawn(state, child, maker_task, now, 0);
+	thread_begins(parent, child);
+	return 0;
+}
+
+/* io_uring's workers are threads of the process that the kernel makes itself: no fork tells of them. */
+#define PF_IO_WORKER 0x10
+
+SEC("tp_btf/task_newtask")
+int BPF_PROG(task_newtask, struct task_struct *task)
+{
+	if (armed && task->flags & PF_IO_WORKER && is_target(task->tgid))
+		thread_begins(current_task(), task);
 	return 0;
 }
 

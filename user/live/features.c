@@ -246,6 +246,13 @@ void features__probe(struct features *features)
 	features->tp_btf = probe_tp_btf(btf, "btf_trace_sched_switch");
 	features->tp_btf_syscalls =
 		probe_tp_btf(btf, "btf_trace_sys_enter") && probe_tp_btf(btf, "btf_trace_sys_exit");
+	/*
+	 * Tracepoints disabled preemption until this lock guards them (7.0): since then a program on
+	 * one may be preempted, and the kernel does not run it for others on this CPU until it goes on.
+	 * The classic ones still disable it.
+	 */
+	features->tp_btf_preempted =
+		btf__find_by_name_kind(btf, "class_srcu_fast_notrace_t", BTF_KIND_TYPEDEF) > 0;
 	features->block_requests = tracepoint_args(btf, "block_rq_issue") > 0;
 	features->request_queue = tracepoint_args(btf, "block_rq_issue") > 2;
 	features->io_accounting = has_member(btf, "task_io_accounting", "read_bytes");
@@ -321,6 +328,8 @@ enum wire_io_source features__io_source(const struct features *f, enum wire_io_s
 		[IO_SOURCE_KPROBE_TRACEFS] = IO_SOURCE_OFF,
 	};
 
+	if (wanted == IO_SOURCE_AUTO && f->tp_btf_preempted && f->classic_syscalls)
+		return IO_SOURCE_SYSCALL_CLASSIC;
 	if (wanted == IO_SOURCE_AUTO)
 		while (!has[++wanted])
 			;
@@ -333,6 +342,9 @@ enum wire_io_source features__io_extra(const struct features *f)
 {
 	enum wire_io_source how = features__io_source(f, IO_SOURCE_FENTRY);
 
+	/* by tracefs there is room for more calls at once */
+	if (how == IO_SOURCE_OFF)
+		how = features__io_source(f, IO_SOURCE_KPROBE_TRACEFS);
 	return how == IO_SOURCE_OFF ? features__io_source(f, IO_SOURCE_KPROBE) : how;
 }
 
@@ -400,12 +412,18 @@ size_t features__rows(const struct features *f, struct check_row *rows, size_t r
 		row("instructions", !f->hw_err[1], "hardware counter", NULL, HW_REMEDY),
 		row("cache misses", !f->hw_err[2], "hardware counter", NULL, HW_REMEDY),
 		row("branch misses", !f->hw_err[3], "hardware counter", NULL, HW_REMEDY),
-		row("IO and network by system calls", f->tp_btf_syscalls, "tp_btf",
-		    f->classic_syscalls ? "classic tracepoints" : NULL,
-		    "a kernel with BTF and raw_syscalls tracepoints"),
+		row("IO and network by system calls",
+		    f->tp_btf_preempted ? f->classic_syscalls : f->tp_btf_syscalls,
+		    f->tp_btf_preempted ? "classic tracepoints" : "tp_btf",
+		    f->tp_btf_syscalls    ? "tp_btf"
+		    : f->classic_syscalls ? "classic tracepoints"
+					  : NULL,
+		    f->tp_btf_preempted ? "mount tracefs on /sys/kernel/tracing"
+					: "a kernel with BTF and raw_syscalls tracepoints"),
 		row("beginning and end of TCP connections", f->connect_states,
 		    "inet_sock_set_state", NULL, "kernel 4.16 or later"),
-		row("time of data in receive queues", f->data_ready, "sk_data_ready", NULL,
+		row("time of data in receive queues", f->data_ready, "sk_data_ready",
+		    f->kernel_functions ? "sock_def_readable, as a kernel function" : NULL,
 		    "kernel 6.3 or later"),
 		row("disk requests", f->block_requests, "block_rq_issue, block_rq_complete", NULL,
 		    "a kernel with CONFIG_BLOCK"),

@@ -55,6 +55,7 @@ struct features {
 	char functions_missing[256];
 	bool tp_btf_syscalls; /* sys_enter and sys_exit */
 	bool classic_syscalls;
+	bool tp_btf_preempted; /* such programs may be preempted, and miss what happens meanwhile */
 	bool block_requests;
 	bool request_queue; /* block_rq_insert and _issue have it as first argument */
 	bool data_ready; /* the tracepoint of arriving data */
