@@ -30,6 +30,8 @@ enum call_rule {
 	CALL_ACCEPT,
 	CALL_LISTEN,
 	CALL_CLOSE,
+	CALL_DUP, /* over another one */
+	CALL_CLOSE_RANGE,
 	CALL_OPEN,
 	CALL_GETEVENTS,
 	CALL_MMAP,
@@ -71,6 +73,9 @@ static const u8 calls[SYSCALL_CNT] = {
 	[__NR_accept4] = CALL_ACCEPT,
 	[__NR_listen] = CALL_LISTEN,
 	[__NR_close] = CALL_CLOSE,
+	[__NR_dup2] = CALL_DUP,
+	[__NR_dup3] = CALL_DUP,
+	[436 /* close_range */] = CALL_CLOSE_RANGE,
 	[__NR_open] = CALL_OPEN,
 	[__NR_openat] = CALL_OPEN,
 	[__NR_creat] = CALL_OPEN,
@@ -389,6 +394,8 @@ static __always_inline void call_ends(s64 ret)
 			socket_listens(done->file);
 		break;
 	case CALL_CLOSE:
+	case CALL_DUP:
+	case CALL_CLOSE_RANGE:
 		break; /* accounted when it began */
 	case CALL_GETEVENTS:
 		account_events(thread, ret, argument(regs, 3));
@@ -419,11 +426,38 @@ static __always_inline bool has_file(u32 rule)
 	return rule < CALL_OPEN;
 }
 
+/* A descriptor is about to be closed: by its number, or because another takes its place. */
+__noinline int close_descriptor(u32 fd)
+{
+	struct file *file = file_of_fd(current_task(), fd);
+
+	if (is_socket(file))
+		socket_closes(file, bpf_ktime_get_ns());
+	return 0;
+}
+
+#define CLOSE_RANGE_CLOEXEC 4
+#define CLOSE_MAX           1024 /* sockets of larger numbers end when the recording does */
+
+static __always_inline void close_descriptors(struct pt_regs *regs)
+{
+	u32 first = argument(regs, 0), last = argument(regs, 1);
+
+	if (argument(regs, 2) & CLOSE_RANGE_CLOEXEC || last < first)
+		return;
+	for (u32 i = 0; i < CLOSE_MAX; i++) {
+		if (i > last - first)
+			break;
+		close_descriptor(first + i);
+	}
+}
+
 static __always_inline void call_begins(u64 nr)
 {
 	u32 rule = rule_of(nr);
 	struct thread_state *thread;
 	struct task_struct *task;
+	struct pt_regs *regs;
 	struct io_call *call;
 	struct file *file = NULL;
 
@@ -448,6 +482,12 @@ static __always_inline void call_begins(u64 nr)
 	} else if (rule == CALL_CLOSE) {
 		if (is_socket(file))
 			socket_closes(file, call->enter_ns);
+	} else if (rule == CALL_DUP) {
+		regs = task_user_regs(task);
+		if (file && argument(regs, 0) != argument(regs, 1))
+			close_descriptor(argument(regs, 1));
+	} else if (rule == CALL_CLOSE_RANGE) {
+		close_descriptors(task_user_regs(task));
 	} else if (rule == CALL_BRK) {
 		call->arg = BPF_CORE_READ(task, mm, brk);
 	}

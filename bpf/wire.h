@@ -251,7 +251,6 @@ enum wire_io_op {
 		IO_OP_CNT
 };
 
-#define USE_TABLE_CNT 8192 /* entries of each of the two tables */
 struct wire_use_key {
 	__u64 task;
 	__u64 object; /* the id of a WIRE_FILE or WIRE_CONN; of disks 1 << 63 | device; 0: unknown */

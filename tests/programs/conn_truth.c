@@ -13,6 +13,7 @@
 #include "rows.h"
 
 #include <linux/tcp.h>
+#include <sys/eventfd.h>
 
 #define OLD_PAIRS 3
 #define NEW_PAIRS 10
@@ -459,6 +460,32 @@ static void run_late_refusal(struct row *row)
 	close(fd);
 }
 
+/* Connections without TCP, whose ends are closed in all the ways there are. */
+static void run_unix_ends(struct row *row)
+{
+	struct object *peer = unnamed_peer(row);
+	int fds[4], copy, other = eventfd(0, EFD_CLOEXEC);
+
+	for (int i = 0; i < 4; i += 2) {
+		must(row, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds + i) == 0,
+		     "socketpair");
+		must(row, IO(peer, WRITE, send(fds[i], row->buf, 10, 0)) == 10, "send");
+		must(row, IO(peer, READ, recv(fds[i + 1], row->buf, 10, 0)) == 10, "recv");
+	}
+	active += 4;
+	copy = dup(fds[1]);
+	close(copy); /* not its last descriptor */
+	hold(300 * NS_PER_MS);
+	close(fds[0]);
+	must(row, dup2(other, fds[1]) == fds[1], "dup2");
+	must(row, fds[3] == fds[2] + 1, "descriptors in a row");
+	must(row, syscall(SYS_close_range, fds[2], fds[3], 0) == 0, "close_range");
+	active -= 4;
+	hold(300 * NS_PER_MS);
+	close(fds[1]);
+	close(other);
+}
+
 /* TCP's numbers just before the end. */
 static void run_info_close(struct row *row)
 {
@@ -515,9 +542,10 @@ static struct row rows[] = {
 	ROW("nonblocking", run_nonblocking, 4),
 	ROW("late-refusal", run_late_refusal, 4),
 	ROW("info-close", run_info_close, 4),
-	ROW("info-open", run_info_open, 5),
+	ROW("unix-ends", run_unix_ends, 5),
+	ROW("info-open", run_info_open, 6),
 };
-#define PHASES 6
+#define PHASES 7
 
 static void old_connections(void)
 {

@@ -196,15 +196,31 @@ static inline void run_tee(struct row *row)
 
 /*
  * A read that signals interrupt: it fails with EINTR, then with SA_RESTART it is begun anew twice,
- * the second time finding what the handler wrote.
+ * the second time finding what the handler wrote. Each shot of the timer is set off when the one
+ * before was taken, late enough that the thread is in its read again.
  */
-static atomic_int interrupted_fd = -1, interrupted_cnt;
+static struct {
+	timer_t timer;
+	int fd;
+	atomic_int taken;
+} interrupts;
+
+static inline void interrupt_later(void)
+{
+	struct itimerspec once = {{0, 0}, {0, 80 * 1000000}};
+
+	if (timer_settime(interrupts.timer, 0, &once, NULL))
+		_exit(1);
+}
 
 static inline void on_interrupt(int sig)
 {
+	int taken = atomic_fetch_add(&interrupts.taken, 1) + 1;
+
 	(void)sig;
-	if (atomic_fetch_add(&interrupted_cnt, 1) == 2 &&
-	    write(atomic_load(&interrupted_fd), "x", 1) != 1)
+	if (taken == 2)
+		interrupt_later();
+	else if (taken == 3 && write(interrupts.fd, "x", 1) != 1)
 		_exit(1);
 }
 
@@ -212,31 +228,27 @@ static inline void run_interrupted(struct row *row)
 {
 	struct sigaction action = {.sa_handler = on_interrupt};
 	struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGRTMIN + 3};
-	struct itimerspec once = {{0, 0}, {0, 40 * 1000000}};
-	struct itimerspec twice = {{0, 40 * 1000000}, {0, 40 * 1000000}}, never = {0};
 	struct object *pipe;
-	timer_t timer;
 	int fds[2];
 
 	make_pipe(row, fds);
 	pipe = inode(row, "pipe", fds[0]);
-	atomic_store(&interrupted_fd, fds[1]);
+	interrupts.fd = fds[1];
 	event._sigev_un._tid = row->tid;
-	must(row, timer_create(CLOCK_MONOTONIC, &event, &timer) == 0, "timer_create");
+	must(row, timer_create(CLOCK_MONOTONIC, &event, &interrupts.timer) == 0, "timer_create");
 
 	sigaction(event.sigev_signo, &action, NULL);
-	timer_settime(timer, 0, &once, NULL);
+	interrupt_later();
 	must_fail(row, IO(pipe, READ, read(fds[0], row->buf, 10)), EINTR, "an interrupted read");
 	action.sa_flags = SA_RESTART;
 	sigaction(event.sigev_signo, &action, NULL);
-	timer_settime(timer, 0, &twice, NULL);
+	interrupt_later();
 	must(row, read(fds[0], row->buf, 10) == 1, "a restarted read");
-	timer_settime(timer, 0, &never, NULL);
-	timer_delete(timer);
+	timer_delete(interrupts.timer);
 	/* its last beginning finds the byte at once; when that was is not known here */
 	pipe->ops[OP_READ].operations++;
 	pipe->ops[OP_READ].bytes++;
-	pipe->ops[OP_READ].again += (uint64_t)atomic_load(&interrupted_cnt) - 1;
+	pipe->ops[OP_READ].again += 2;
 	pipe->ops[OP_WRITE].operations++;
 	pipe->ops[OP_WRITE].bytes++;
 	close(fds[0]);

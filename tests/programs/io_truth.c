@@ -11,6 +11,7 @@
  */
 #include "rows.h"
 
+#include "io_datagrams.h"
 #include "io_files.h"
 #include "io_kernel.h"
 #include "io_memory.h"

@@ -77,13 +77,15 @@ boot_preempted() {
 
 build
 head -c 100000 /dev/urandom >"$WORK/random"
+{ echo on a disk && head -c 1M /dev/zero; } >"$WORK/disk"
 "$ROOT/tools/kernels" >/dev/null
 
 boot_preempted new unguarded
 boot_preempted new guarded
 # shellcheck disable=SC2016 # expanded in the guest
-boot plain --file "$WORK/random:/random" --out "$WORK/out" 5.10 -- sh -c \
-	'printf "a\n\nb  c"; cp /random /out/copy; mkdir /out/dir; echo x >/out/dir/x; exit $1' sh 7
+boot plain --file "$WORK/random:/random" --disk "$WORK/disk" --out "$WORK/out" 5.10 -- sh -c \
+	'printf "a\n\nb  c"; cp /random /out/copy; mkdir /out/dir; echo x >/out/dir/x;
+	head -c 9 /dev/nvme0n1 >/out/disk; echo planted >/dev/nvme0n1; sync; exit $1' sh 7
 boot late --timeout 15 6.12 -- 'echo before; sleep 60'
 for label in 6.1 new; do
 	boot "root-$label" --root --file "$WORK/random:/tmp/random" --out "$WORK/out-$label" \
@@ -95,6 +97,8 @@ code_is plain 7 "the command's exit code is the exit code"
 is "$(cat "$WORK/plain.output" && echo .)" "$(printf 'a\n\nb  c.')" "its output comes out as it is"
 is "$(sha1sum <"$WORK/out/copy")" "$(sha1sum <"$WORK/random")" "so do the files of /out"
 is "$(cat "$WORK/out/dir/x")" x "and its directories"
+is "$(cat "$WORK/out/disk")" "on a disk" "it has the disk"
+is "$(head -n 1 "$WORK/disk")" "on a disk" "and what it writes there is forgotten"
 code_is late 124 "a command that takes too long ends with 124"
 is "$(cat "$WORK/late.output")" before "and what it said until then"
 for label in 6.1 new; do

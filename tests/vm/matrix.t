@@ -15,8 +15,8 @@ ROOT=$(cd "$HERE/../.." && pwd)
 
 BUILD=${BUILD:-$ROOT/build}
 STATIC=${STATIC_BUILD:-$BUILD/static}
-GUESTS=2 GUEST_SECONDS=240
-[ -z "${FULL:-}" ] || GUEST_SECONDS=600
+GUESTS=2 GUEST_SECONDS=290
+[ -z "${FULL:-}" ] || GUEST_SECONDS=900
 LABELS=("$@")
 [ $# -gt 0 ] || LABELS=("${KERNEL_LABELS[@]}")
 

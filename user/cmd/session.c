@@ -443,16 +443,20 @@ int session__drain(struct session *session, int max)
 	return live__drain(session->live, max, on_record, session);
 }
 
-#define USES_NS 500000000ULL
+/* How often the tables of uses are emptied: sooner when they fill. */
+#define USES_NS   500000000ULL
+#define USES_MANY 2000
 
 static int take_uses(struct session *session)
 {
 	uint64_t now = mono_ns();
-	int err = live__uses(session->live, on_record, session);
+	int cnt = live__uses(session->live, on_record, session);
 
-	if (!err)
-		feed__uses_taken(session->model, now);
-	return err;
+	if (cnt < 0)
+		return cnt;
+	feed__uses_taken(session->model, now);
+	session->uses_next_ns = cnt < USES_MANY ? now + USES_NS : now;
+	return 0;
 }
 
 int session__sample(struct session *session)
@@ -481,11 +485,7 @@ int session__sample(struct session *session)
 					   (int64_t)(now - session->sampled_ns));
 	session->io_time_ns = io_time;
 	session->sampled_ns = now;
-	if (!err && now >= session->uses_next_ns) {
-		session->uses_next_ns = now + USES_NS;
-		err = take_uses(session);
-	}
-	return err;
+	return err || now < session->uses_next_ns ? err : take_uses(session);
 }
 
 static void measure_process(struct process *process)

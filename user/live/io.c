@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -147,12 +148,13 @@ static int tell(const struct wire_use_key *key, const struct wire_use_val *val, 
 	return fn(ctx, &use, sizeof(use));
 }
 
+/* How many there were, or -errno. */
 static int empty_table(struct live *live, int fd, live_record_fn fn, void *ctx)
 {
 	LIBBPF_OPTS(bpf_map_batch_opts, opts);
 	uint64_t now = mono_ns();
 	__u32 next, *at = NULL;
-	int err = 0, end = 0;
+	int err = 0, end = 0, sum = 0;
 
 	while (!end && !err) {
 		__u32 cnt = BATCH;
@@ -163,9 +165,10 @@ static int empty_table(struct live *live, int fd, live_record_fn fn, void *ctx)
 			return end;
 		for (__u32 i = 0; i < cnt && !err; i++)
 			err = tell(&live->use_keys[i], &live->use_vals[i], now, fn, ctx);
+		sum += cnt;
 		at = &next;
 	}
-	return err;
+	return err ? err : sum;
 }
 
 int live__uses(struct live *live, live_record_fn fn, void *ctx)
@@ -206,6 +209,8 @@ int64_t live__gauge(struct live *live, enum wire_gauge gauge)
 void io_hooks__free(struct live *live)
 {
 	kernel_hooks__detach(live->hooks);
+	if (live->use_pattern_fd > 0)
+		close(live->use_pattern_fd);
 	free(live->use_keys);
 	free(live->use_vals);
 }

@@ -63,7 +63,8 @@ int live__fd(const struct live *live);
 typedef int (*live_edge_fn)(void *ctx, const struct wire_edge_key *key,
 			    const struct wire_edge *edge);
 int live__edges(struct live *live, live_edge_fn fn, void *ctx);
-/* What tasks did with files and peers since the last time: calls `fn` with struct wire_use records. */
+/* What tasks did with files and peers since the last time: calls `fn` with struct wire_use records.
+ * How many, or -errno. */
 int live__uses(struct live *live, live_record_fn fn, void *ctx);
 int64_t live__gauge(struct live *live, enum wire_gauge gauge);
 enum wire_io_source live__io_source(const struct live *live);

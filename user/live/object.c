@@ -21,6 +21,8 @@
 #define VERIFIER_STATS   4 /* how much it had to look at */
 #define LIVE_TASKS_SMALL 65536 /* where hash tables are preallocated */
 #define CONNS_SMALL      16384
+#define USES_SMALL       8192
+#define USES_LARGE       65536
 
 static void configure(struct live *live)
 {
@@ -40,7 +42,25 @@ static void configure(struct live *live)
 		cfg->hw_mask |= live->hw[i] ? 1 << i : 0;
 }
 
-static void fit_maps(struct live *live)
+/* The tables of uses; the map that holds one of them wants a third one as a pattern. */
+static int fit_uses(struct live *live, uint32_t cnt, uint32_t flags)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = flags);
+	struct asyncscope *skel = live->skel;
+
+	bpf_map__set_max_entries(skel->maps.use_table_0, cnt);
+	bpf_map__set_max_entries(skel->maps.use_table_1, cnt);
+	bpf_map__set_map_flags(skel->maps.use_table_0, flags);
+	bpf_map__set_map_flags(skel->maps.use_table_1, flags);
+	live->use_pattern_fd =
+		bpf_map_create(BPF_MAP_TYPE_HASH, "use_pattern", sizeof(struct wire_use_key),
+			       sizeof(struct wire_use_val), 1, &opts);
+	if (live->use_pattern_fd < 0)
+		return live->use_pattern_fd;
+	return bpf_map__set_inner_map_fd(skel->maps.uses, live->use_pattern_fd);
+}
+
+static int fit_maps(struct live *live)
 {
 	struct asyncscope *skel = live->skel;
 	uint32_t threads = live->options.thread_hint * 2;
@@ -51,13 +71,14 @@ static void fit_maps(struct live *live)
 		/* tables that are filled in any context and whose entries come and go */
 		bpf_map__set_map_flags(skel->maps.live_tasks, BPF_F_NO_PREALLOC);
 		bpf_map__set_map_flags(skel->maps.conns, BPF_F_NO_PREALLOC);
-	} else {
-		bpf_map__set_autocreate(skel->maps.thread_storage, false);
-		bpf_map__set_max_entries(skel->maps.thread_table,
-					 threads > THREAD_TABLE_MIN ? threads : THREAD_TABLE_MIN);
-		bpf_map__set_max_entries(skel->maps.live_tasks, LIVE_TASKS_SMALL);
-		bpf_map__set_max_entries(skel->maps.conns, CONNS_SMALL);
+		return fit_uses(live, USES_LARGE, BPF_F_NO_PREALLOC);
 	}
+	bpf_map__set_autocreate(skel->maps.thread_storage, false);
+	bpf_map__set_max_entries(skel->maps.thread_table,
+				 threads > THREAD_TABLE_MIN ? threads : THREAD_TABLE_MIN);
+	bpf_map__set_max_entries(skel->maps.live_tasks, LIVE_TASKS_SMALL);
+	bpf_map__set_max_entries(skel->maps.conns, CONNS_SMALL);
+	return fit_uses(live, USES_SMALL, 0);
 }
 
 /* All uprobe programs of a load share one attach type, because they share the guard array. */
@@ -101,9 +122,10 @@ int object__load(struct live *live)
 			live->options.hw == HW_SOURCE_SOFTWARE ||
 			(live->options.hw == HW_SOURCE_HARDWARE && !live->features->hw_err[i]);
 	configure(live);
-	fit_maps(live);
+	err = fit_maps(live);
 	fit_programs(live);
-	err = asyncscope__load(live->skel);
+	if (!err)
+		err = asyncscope__load(live->skel);
 	if (!err)
 		return 0;
 	if (err == -EPERM || err == -EACCES)

@@ -36,6 +36,7 @@ struct live {
 				    may have the kernel count, too */
 	struct live_cost used; /* within windows */
 	/* IO */
+	int use_pattern_fd; /* 0: none */
 	int uses_idx; /* which of the two tables is in use */
 	struct wire_use_key *use_keys; /* one batch */
 	struct wire_use_val *use_vals;
