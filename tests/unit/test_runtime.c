@@ -19,10 +19,12 @@
 
 #include "tap.h"
 
+/* Without a prologue of the compiler's: lea, a nop, return. The nop is the place for a probe. */
+#define NOP_OFF 4
 #define MARK(name, ...)                                                                            \
-	__attribute__((noinline, used)) void asyncscope_##name(__VA_ARGS__)                        \
+	__attribute__((naked, noinline, used)) void asyncscope_##name(__VA_ARGS__)                 \
 	{                                                                                          \
-		__asm__ volatile("# " #name ::: "memory");                                         \
+		__asm__ volatile("lea (%rdi, %rsi), %rax\n\tnop\n\tret\t# " #name);                \
 	}
 MARK(spawn, uint64_t id __attribute__((unused)), const char *kind __attribute__((unused)))
 MARK(enter, uint64_t id __attribute__((unused)))
@@ -121,10 +123,13 @@ static void test_plan(const struct target *target)
 		for (size_t j = 0; j < plan->probe_cnt; j++)
 			if (!strcmp(plan->probes[j].prog, marks[i].prog))
 				probe = &plan->probes[j];
-		ok(probe && probe->ip == (uintptr_t)marks[i].function && probe->file_off &&
-			   probe->file == plan->files[0] &&
+		ok(probe && probe->ip == (uintptr_t)marks[i].function + probe->place.off &&
+			   probe->file_off && probe->file == plan->files[0] &&
 			   !strncmp(probe->what, marks[i].what, strlen(marks[i].what)),
 		   "plan: %s is at its function", marks[i].prog);
+		ok(probe && probe->place.probe == PROBE_EMULATED && probe->place.off == NOP_OFF &&
+			   !probe->place.sp_below,
+		   "plan: where it costs least: %s", probe ? probe->place.reason : "");
 	}
 	ok(!fstat(plan->files[0]->fd, &st) && !stat("/proc/self/exe", &exe) &&
 		   st.st_ino == exe.st_ino && !stat(plan->files[0]->open_path, &st) &&

@@ -32,6 +32,15 @@ int plan__add(struct plan *plan, const struct probe *probe)
 	return err;
 }
 
+void probe__place(struct probe *probe, const struct place_want *want, const struct target *target,
+		  struct elf_file *file, const struct elf_sym *sym)
+{
+	place__in_file(&probe->place, want, file, sym);
+	probe->file = file;
+	probe->file_off = sym->file_off + probe->place.off;
+	probe->ip = target__addr_of(target, file, probe->file_off);
+}
+
 struct plan *plan__new(const struct target *target)
 {
 	struct plan *plan = calloc(1, sizeof(*plan));
