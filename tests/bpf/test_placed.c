@@ -5,21 +5,18 @@
  * instruction, and not for one that it emulates. Run by tests/run, and in each guest of tests/vm.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/perf_event.h>
 #include <malloc.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "../unit/code.h"
+#include "../unit/own_function.h"
 #include "../unit/tap.h"
-#include "target/elf.h"
 #include "target/place.h"
 
 #define RING_SZ    (16 * 4096)
@@ -62,34 +59,18 @@ __asm__(".text\n"
 	"	ret\n"
 	".size call_noting_sp, . - call_noting_sp\n");
 
-static int uprobe_type(void)
-{
-	FILE *file = fopen("/sys/bus/event_source/devices/uprobe/type", "r");
-	int type = -1;
-
-	if (file && fscanf(file, "%d", &type) != 1)
-		type = -1;
-	if (file)
-		fclose(file);
-	return type;
-}
-
 /* A perf event of this process at an offset of a file, with its ring in *ring; -errno. */
 static int open_uprobe(const char *path, uint64_t off, struct perf_event_mmap_page **ring)
 {
 	struct perf_event_attr attr = {
-		.type = (uint32_t)uprobe_type(),
-		.size = sizeof(attr),
 		.sample_period = 1,
 		.sample_type = PERF_SAMPLE_REGS_USER,
 		.sample_regs_user = REGS,
-		.uprobe_path = (uintptr_t)path,
-		.probe_offset = off,
 	};
-	int fd = (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+	int fd = open_own_uprobe(&attr, path, off);
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	*ring = mmap(NULL, 4096 + RING_SZ, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	return *ring == MAP_FAILED ? -errno : fd;
 }
@@ -316,38 +297,6 @@ static void test_places(void)
 	}
 }
 
-static bool is_named(const char *name, void *ctx)
-{
-	return !strcmp(name, ctx);
-}
-
-/* The function of this process by its name and address; what has it and where. */
-static struct elf_file *find_function(const struct target *target, const char *name,
-				      const void *function, struct elf_sym *found)
-{
-	const struct target_map *map;
-	size_t pos = 0;
-
-	while ((map = target__next_file(target, &pos))) {
-		struct elf_file *file = elf_file__open(target, map);
-		struct elf_sym *syms = NULL;
-		int cnt = file ? elf_file__functions(file, is_named, (char *)name, &syms) : 0;
-		bool is_it = false;
-
-		for (int i = 0; i < cnt && !is_it; i++) {
-			is_it = target__addr_of(target, file, syms[i].file_off) ==
-				(uintptr_t)function;
-			if (is_it)
-				*found = syms[i];
-		}
-		elf_syms__free(syms, cnt > 0 ? (size_t)cnt : 0);
-		if (is_it)
-			return file;
-		elf_file__free(file);
-	}
-	return NULL;
-}
-
 /* The C library's own, as it is here: called with an argument that nobody else uses. */
 static void test_libc(void)
 {
@@ -374,7 +323,8 @@ static void test_libc(void)
 		struct outcome outcome = {0};
 		struct elf_sym sym = {0};
 		struct place place;
-		struct elf_file *file = find_function(target, rows[i].name, rows[i].function, &sym);
+		struct elf_file *file =
+			find_own_function(target, rows[i].name, rows[i].function, &sym);
 		int found = 0;
 		bool ended;
 
