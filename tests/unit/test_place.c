@@ -198,13 +198,13 @@ static void test_sites(void)
 		 0,
 		 PROBE_STEPPED,
 		 "+2, stepped: rdi changes at +2"},
-		{"all is refused",
+		{"nothing will do",
 		 "c5 f8 77 48 89 f7 c3",
 		 {RDI, 0},
 		 0,
 		 0,
 		 PROBE_REFUSED,
-		 "the entry, may be refused: something unknown happens at +0"},
+		 "no place: something unknown happens at +0"},
 		/* free(NULL) */
 		{"a branch for null, that must not be missed",
 		 "48 85 ff 74 02 53 5b c3",
@@ -374,7 +374,8 @@ static void test_doubts(void)
 	choose(&place, "f3 0f 1e fa 53 5b c3", false);
 	ok(place.off == 4 && place.probe == PROBE_EMULATED, "or what is as good");
 	choose(&place, "", true);
-	ok(!place.off && place.reason[0], "no code: %s", place.reason);
+	ok(!place.off && place.probe == PROBE_REFUSED && place.reason[0], "no code: %s",
+	   place.reason);
 	choose(&place, "06", true);
 	ok(!place.off && place.probe == PROBE_REFUSED, "unknown code: %s", place.reason);
 	choose(&place, "53 5b ff cf 75 fa c3", true);
@@ -619,17 +620,17 @@ static void test_unreadable(void)
 	if (!file)
 		return;
 	place__in_file(&place, &want, file, &sym);
-	ok(!place.off && place.probe == PROBE_STEPPED && strstr(place.reason, "cannot be read"),
+	ok(!place.off && place.probe == PROBE_REFUSED && strstr(place.reason, "cannot be read"),
 	   "behind the file's end: %s", place.reason);
 	sym.file_off = UINT64_MAX;
 	place__in_file(&place, &want, file, &sym);
-	ok(!place.off && strstr(place.reason, "cannot be read"), "behind all ends: %s",
-	   place.reason);
+	ok(place.probe == PROBE_REFUSED && strstr(place.reason, "cannot be read"),
+	   "behind all ends: %s", place.reason);
 	file->machine = 183; /* aarch64 */
 	sym.file_off = 0;
 	place__in_file(&place, &want, file, &sym);
-	ok(!place.off && strstr(place.reason, "cannot be read"), "another machine's: %s",
-	   place.reason);
+	ok(place.probe == PROBE_REFUSED && strstr(place.reason, "cannot be read"),
+	   "another machine's: %s", place.reason);
 	elf_file__free(file);
 }
 

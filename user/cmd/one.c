@@ -58,7 +58,6 @@ void probes__print(const struct plan *plan)
 static void add_probe(struct json *json, const struct probe *probe)
 {
 	static const char *const runs[] = {
-		[PROBE_REFUSED] = "may be refused",
 		[PROBE_STEPPED] = "stepped",
 		[PROBE_EMULATED_NEWER] = "emulated since 6.16",
 		[PROBE_EMULATED] = "emulated",

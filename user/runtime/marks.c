@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/log.h"
 
 #define MARK_PREFIX "asyncscope_"
 #define KIND_SZ     80
@@ -176,6 +177,10 @@ static int plan_file(const struct target *target, struct plan *plan, struct mark
 		snprintf(probe.what, sizeof(probe.what), "%s in %s", sym->name, file->path);
 		target_clean(probe.what);
 		err = plan__add(plan, &probe);
+		if (err == -EOPNOTSUPP) {
+			log_warn("no probe on %s: %s", probe.what, probe.place.reason);
+			err = 0;
+		}
 	}
 	return err;
 }

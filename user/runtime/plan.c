@@ -24,9 +24,12 @@ int plan__add_file(struct plan *plan, struct elf_file *file)
 
 int plan__add(struct plan *plan, const struct probe *probe)
 {
-	int err = array__reserve((void **)&plan->probes, &plan->probe_cap, plan->probe_cnt + 1,
-				 sizeof(*probe));
+	int err;
 
+	if (probe->place.probe == PROBE_REFUSED)
+		return -EOPNOTSUPP;
+	err = array__reserve((void **)&plan->probes, &plan->probe_cap, plan->probe_cnt + 1,
+			     sizeof(*probe));
 	if (!err)
 		plan->probes[plan->probe_cnt++] = *probe;
 	return err;

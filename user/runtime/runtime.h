@@ -82,6 +82,7 @@ void plan__read_str(const struct plan *plan, const struct target *target, uint64
 		    size_t sz);
 /* For adapters. */
 int plan__add_file(struct plan *plan, struct elf_file *file);
+/* 0 or -errno; -EOPNOTSUPP where no probe may be. */
 int plan__add(struct plan *plan, const struct probe *probe);
 /* Sets file, file_off, ip and place: the best place in a function for what the program reads. */
 void probe__place(struct probe *probe, const struct place_want *want, const struct target *target,

@@ -448,6 +448,15 @@ static enum insn_kind kind_of(const struct insn *insn)
 	}
 }
 
+/* Repeated string instructions trap after each round, and each time the probe is hit again: of a
+ * `rep stosb` of 4 bytes 4 hits were counted, on 5.10 and on 6.18. */
+static bool is_repeated(const struct insn *insn)
+{
+	return insn->map == 0 && insn->prefixes & (PREFIX_F2 | PREFIX_F3) &&
+	       ((insn->opcode >= 0xa4 && insn->opcode <= 0xa7) ||
+		(insn->opcode >= 0xaa && insn->opcode <= 0xaf));
+}
+
 /* Opcodes that arch/x86/kernel/uprobes.c does not take (good_insns_64, good_2byte_insns), and what
  * no single-step should go over. */
 static bool is_refused_opcode(const struct insn *insn)
@@ -498,17 +507,18 @@ static bool is_refused_opcode(const struct insn *insn)
  *   target; the one-byte nop;
  * - es, cs, ss, ds and lock are refused, and so is 66 before a branch; 66 90 was until cefa72129e45
  *   (6.2 and stable). So `notrack jmp` and `cs nopw` can have no probe.
- * - 90 with REX.B was skipped as if it were a nop until all nops were told by one function (6.19): the
- *   target would go on with wrong registers. Never there.
+ * - 90 with REX.B, xchg of r8, is skipped as if it were a nop: so on 5.10, 6.12 and 6.18, no longer on
+ *   7.2, where one function tells what is a nop.
  * - multi-byte nops are emulated since 6.16; before, stepped.
- * - VEX and EVEX are looked up in the table of one-byte opcodes: never there.
+ * - VEX and EVEX are taken for the one-byte opcodes of the same number: vpcmpeqb (74) for je, vpor (eb)
+ *   for jmp. They are skipped, and the target goes on with wrong data: so on 5.10, 6.1, 6.18 and 7.2.
  */
 static enum insn_probe probe_of(const struct insn *insn)
 {
 	bool has_operand_prefix = insn->prefixes & PREFIX_66;
 
 	if (insn->is_vex || insn->prefixes & (PREFIX_SEGMENT | PREFIX_LOCK) ||
-	    is_refused_opcode(insn))
+	    is_refused_opcode(insn) || is_repeated(insn))
 		return PROBE_REFUSED;
 	switch (insn->kind) {
 	case INSN_PUSH:

@@ -44,7 +44,7 @@ enum insn_kind {
 
 /* How the kernel runs an instruction that has a uprobe; the better, the greater. */
 enum insn_probe {
-	PROBE_REFUSED, /* by some kernel since 5.10, or not run right */
+	PROBE_REFUSED = -1, /* by some kernel since 5.10, or run wrong: never probed */
 	PROBE_STEPPED, /* out of line, with a second trap */
 	PROBE_EMULATED_NEWER, /* emulated since 6.16, stepped before */
 	PROBE_EMULATED, /* by every kernel since 5.10 */

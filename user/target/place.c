@@ -274,10 +274,8 @@ static void take_site(struct place *place, const struct walk *walk, const struct
 		len = snprintf(place->reason, sizeof(place->reason), "%s at %s, emulated%s",
 			       kind_name(site), where, site->past_null ? ", past null" : "");
 	else
-		len = snprintf(place->reason, sizeof(place->reason), "%s, %s: %s", where,
-			       site->probe == PROBE_EMULATED_NEWER ? "stepped before Linux 6.16"
-			       : site->probe == PROBE_STEPPED      ? "stepped"
-								   : "may be refused",
+		len = snprintf(place->reason, sizeof(place->reason), "%s, stepped%s: %s", where,
+			       site->probe == PROBE_EMULATED_NEWER ? " before Linux 6.16" : "",
 			       why[0] ? why : walk->end);
 	if (place->repeats && len > 0 && (size_t)len < sizeof(place->reason))
 		snprintf(place->reason + len, sizeof(place->reason) - (size_t)len,
@@ -293,6 +291,7 @@ void place__choose(struct place *place, const struct place_want *want, const uin
 	char why[64] = "";
 
 	memset(place, 0, sizeof(*place));
+	place->probe = PROBE_REFUSED;
 	walk_from_entry(&walk, code, sz);
 	place->repeats = leads_back(&walk, flow);
 	for (int probe = PROBE_EMULATED; probe > PROBE_REFUSED && !site; probe--) {
@@ -303,10 +302,9 @@ void place__choose(struct place *place, const struct place_want *want, const uin
 	flow__free(flow);
 	if (site)
 		take_site(place, &walk, site, why);
-	else if (walk.cnt)
-		take_site(place, &walk, &walk.sites[0], why);
 	else
-		snprintf(place->reason, sizeof(place->reason), "the entry: %s", walk.end);
+		snprintf(place->reason, sizeof(place->reason), "no place: %s",
+			 why[0] ? why : walk.end);
 }
 
 void place__in_file(struct place *place, const struct place_want *want, const struct elf_file *file,
@@ -320,9 +318,9 @@ void place__in_file(struct place *place, const struct place_want *want, const st
 		place__choose(place, want, code, (size_t)len, (size_t)len == sym->sz);
 	} else {
 		memset(place, 0, sizeof(*place));
-		place->probe = PROBE_STEPPED;
+		place->probe = PROBE_REFUSED;
 		snprintf(place->reason, sizeof(place->reason),
-			 "the entry: its code cannot be read (%s)",
+			 "no place: its code cannot be read (%s)",
 			 len ? strerror((int)-len) : "behind the end of its file");
 	}
 	free(code);

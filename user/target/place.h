@@ -28,7 +28,8 @@ struct place {
 	uint32_t off; /* of the instruction, from the function's first byte */
 	uint32_t
 		sp_below; /* how far rsp is below its value at the entry: there is the return address */
-	enum insn_probe probe; /* what the kernel makes of it; PROBE_REFUSED: attaching may fail */
+	enum insn_probe
+		probe; /* what the kernel makes of it; PROBE_REFUSED: no probe may be there */
 	bool repeats; /* a branch leads back to the entry: more hits than calls */
 	char reason[112];
 };
@@ -36,7 +37,7 @@ struct place {
 /* `sz` bytes of the function's code; `whole`: these are all, else only the entry is trusted. */
 void place__choose(struct place *place, const struct place_want *want, const uint8_t *code,
 		   size_t sz, bool whole);
-/* The same of a function of a file. Code that cannot be read is probed at its entry. */
+/* The same of a function of a file. */
 void place__in_file(struct place *place, const struct place_want *want, const struct elf_file *file,
 		    const struct elf_sym *sym);
 
