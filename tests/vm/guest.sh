@@ -27,6 +27,7 @@ marks
 arm
 load
 io
+ring
 hw
 kill
 '
