@@ -28,6 +28,7 @@ marks
 arm
 load
 io
+ring
 hw
 kill
 '

@@ -234,7 +234,47 @@ def compare_io(name, out, patience, _, source):
                                      "auto+kernel" if source == "auto" else source))
 
 
-KINDS = {"threads": compare_threads, "asleep": compare_asleep, "marks": compare_marks,
+def ring_counts(recording, path, owner):
+    """operation -> [count, bytes] on one file or port, of the tasks that `owner` takes."""
+    sums = {op: [0, 0] for op in ("read", "write", "sent", "received")}
+    tasks = {task["task_id"]: task for task in recording.tasks}
+    for record in recording.of("file") + recording.of("connection"):
+        if path not in (record.get("path"), record.get("peer"), record.get("local")):
+            continue
+        if record["task_id"] is None or not owner(tasks[record["task_id"]]):
+            continue
+        for op, total in sums.items():
+            entry = record.get(op) or {}
+            total[0] += entry.get("operations") or 0
+            total[1] += entry.get("bytes") or 0
+    return sums
+
+
+def compare_ring(name, out, *_):
+    """Of the first row all is the thread's own; of the second one it is that of io_uring's workers."""
+    recording = truth.Recording(out / f"{name}.ndjson")
+    rows = [row for row in truth.read_truth(out / f"{name}.truth") if "row" in row]
+    report(len(rows) == 2, f"{name}: the program ran", rows)
+    for row in rows:
+        if row["skipped"]:
+            print(f"ok - {name}: {row['row']} # SKIP {row['skipped']}")
+            continue
+        is_worker, tid, diffs = row["row"] == "workers", str(row["tid"]), []
+        for obj in row["objects"]:
+            names = {"write": "sent", "read": "received"} if obj["kind"] == "tcp" else {}
+            got = ring_counts(recording, obj["name"],
+                              lambda task: task["task_name"].startswith("iou-wrk")
+                              if is_worker else task["native_id"] == tid)
+            for op in ("read", "write"):
+                done = obj["ops"].get(op, {})
+                want = [done.get("operations", 0), done.get("bytes", 0)]
+                if got[names.get(op, op)] != want:
+                    diffs.append(f"{obj['name']} {op}: got {got[names.get(op, op)]}, truth {want}")
+        report(not diffs, f"{name}: {row['row']}: operations and bytes of each file and peer", diffs)
+    report(not recording.losses(), f"{name}: nothing was lost", [recording.losses()])
+
+
+KINDS = {"ring": compare_ring, "threads": compare_threads, "asleep": compare_asleep, "marks": compare_marks,
          "load": compare_load, "io": compare_io, "conn": compare_io, "hw": compare_hw}
 
 
