@@ -376,7 +376,7 @@ __noinline int meet_socket(u64 sock, u64 ino, u64 now)
 	fresh = fresh_conn(0);
 	if (!fresh)
 		return 0;
-	fresh->id = object_id(thread);
+	fresh->id = object_id(thread) | OBJECT_IS_SOCKET;
 	fresh->ino = ino;
 	fresh->owner = innermost(thread)->task;
 	fresh->since_ns = now;
@@ -421,7 +421,7 @@ __noinline u64 peer_object(u64 sock, u64 now)
 	record = bpf_map_lookup_elem(&conn_scratch, &slot);
 	if (!record)
 		return 0;
-	id = object_id(thread);
+	id = object_id(thread) | OBJECT_IS_SOCKET;
 	record->hdr.tgid = thread->tgid;
 	record->hdr.ns = now;
 	record->id = id;
@@ -534,7 +534,7 @@ __hidden int socket_finish(struct thread_state *thread, struct io_done *done)
 	if (!conn) {
 		if (!sk)
 			count_loss(LOSS_FILE_UNKNOWN);
-		use_add(frame->task, 0, use, done->ns, done->bytes);
+		use_add(frame->task, OBJECT_IS_SOCKET, use, done->ns, done->bytes);
 		return 0;
 	}
 	object = conn->id;
@@ -574,7 +574,7 @@ __hidden void socket_connect_begins(struct thread_state *thread, struct file *fi
 	fresh = fresh_conn(0);
 	if (!fresh)
 		return;
-	fresh->id = object_id(thread);
+	fresh->id = object_id(thread) | OBJECT_IS_SOCKET;
 	fresh->ino = ino;
 	fresh->owner = innermost(thread)->task;
 	fresh->since_ns = now;
@@ -641,7 +641,7 @@ __hidden void socket_accepted(struct thread_state *thread, struct file *file, u6
 	fresh = fresh_conn(0);
 	if (!fresh)
 		return;
-	fresh->id = object_id(thread);
+	fresh->id = object_id(thread) | OBJECT_IS_SOCKET;
 	fresh->ino = socket_ino(file);
 	fresh->owner = innermost(thread)->task;
 	fresh->since_ns = now;
@@ -687,8 +687,7 @@ __hidden void socket_closes(struct file *file, u64 now)
 	conn = bpf_map_lookup_elem(&conns, &key);
 	if (!conn || (is_tcp(sk) && sock_state(sk) != TCP_CLOSE))
 		return;
-	if (conn->active)
-		tell_conn(as_number(sk), CONN_CLOSED, now);
+	tell_conn(as_number(sk), CONN_CLOSED, now);
 	forget(sk, conn);
 }
 
@@ -718,8 +717,7 @@ int inet_sock_set_state(u64 *ctx)
 	}
 	if (to != TCP_CLOSE)
 		return 0;
-	if (conn->active)
-		tell_conn(as_number(sk), CONN_CLOSED | FROM_OUTSIDE, now);
+	tell_conn(as_number(sk), CONN_CLOSED | FROM_OUTSIDE, now);
 	forget(sk, conn);
 	return 0;
 }
@@ -764,7 +762,7 @@ static __always_inline void seed_socket(struct task_struct *task, struct file *f
 	fresh = fresh_conn(1);
 	if (!fresh)
 		return;
-	fresh->id = 1ULL << 62 | ++seeded_cnt;
+	fresh->id = 1ULL << 62 | OBJECT_IS_SOCKET | ++seeded_cnt;
 	fresh->ino = ino;
 	fresh->since_ns = bpf_ktime_get_ns();
 	fresh->tgid = task->tgid;

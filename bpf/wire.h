@@ -253,10 +253,14 @@ enum wire_io_op {
 
 struct wire_use_key {
 	__u64 task;
-	__u64 object; /* the id of a WIRE_FILE or WIRE_CONN; of disks 1 << 63 | device; 0: unknown */
+	__u64 object; /* the id of a WIRE_FILE or WIRE_CONN; of disks 1 << 63 | device; 0: a file that
+			* is not known */
 	__u32 op; /* enum wire_io_op */
 	__u32 pad;
 };
+
+/* Set in the ids of sockets and their peers; alone: a socket that is not known. */
+#define OBJECT_IS_SOCKET (1ULL << 61)
 
 /* Four buckets per power of two from 2^IO_MIN_LOG2 nanoseconds on; the first and the last one take
  * what is beyond. */

@@ -11,8 +11,8 @@
 #include "io_files.h"
 #include "io_rings.h"
 
-#define ROUNDS	 20
-#define FILE_SZ	 3000
+#define ROUNDS   20
+#define FILE_SZ  3000
 #define PIECE_SZ 1000
 
 static void ring_rounds(struct row *row, const char *name, uint8_t flags)
@@ -23,8 +23,7 @@ static void ring_rounds(struct row *row, const char *name, uint8_t flags)
 
 	ring.flags = flags;
 	for (int i = 0; i < ROUNDS; i++) {
-		must(row,
-		     IO(file, WRITE, ring_call(row, IORING_OP_WRITE, fd, FILE_SZ)) == FILE_SZ,
+		must(row, IO(file, WRITE, ring_call(row, IORING_OP_WRITE, fd, FILE_SZ)) == FILE_SZ,
 		     "write by a ring");
 		must(row, IO(file, READ, ring_call(row, IORING_OP_READ, fd, FILE_SZ)) == FILE_SZ,
 		     "read by a ring");
