@@ -351,7 +351,7 @@ static __always_inline void hook_ends(u32 hook, u64 sp, u64 ret)
 		done->op = IO_WRITE;
 		break;
 	case HOOK_VMSPLICE:
-		done->op = BPF_CORE_READ(file, f_mode) & FMODE_READ ? IO_READ : IO_WRITE;
+		done->op = vmsplice_op(file);
 		break;
 	case HOOK_SYNC:
 	case HOOK_SYNC_REGS:
@@ -379,6 +379,7 @@ static __always_inline void hook_ends(u32 hook, u64 sp, u64 ret)
 	case HOOK_SEND:
 	case HOOK_RECEIVE:
 		done->op = hook == HOOK_SEND ? IO_WRITE : IO_READ;
+		done->peek = call->peek;
 		if (call->peek)
 			done->bytes = 0;
 		if (done->ret >= 0)

@@ -57,6 +57,7 @@ void io_hooks__fit(struct live *live)
 	bpf_program__set_autoload(skel->progs.sk_data_ready, on && features->data_ready);
 	bpf_program__set_autoload(skel->progs.block_rq_insert, on && features->block_requests);
 	bpf_program__set_autoload(skel->progs.block_rq_issue, on && features->block_requests);
+	bpf_program__set_autoload(skel->progs.block_rq_requeue, on && features->block_requests);
 	bpf_program__set_autoload(skel->progs.block_rq_complete, on && features->block_requests);
 	bpf_program__set_autoload(skel->progs.rss_stat, on && features->rss_stat);
 	bpf_program__set_autoload(skel->progs.walk_sockets, on);
