@@ -408,6 +408,34 @@ static void test_conn_owner(void)
 	model__free(model);
 }
 
+/* The end of what never was a connection is told, too, and is none of a connection. */
+static void test_conn_never_active(void)
+{
+	struct model *model = io_start(0);
+	const struct link *link;
+
+	for (uint64_t id = 1; id <= 4; id++) {
+		make_conn(START_NS + id, id, TASK, id % 2 ? CONN_SEEN : CONN_CLOSED)->flags = 0;
+		set_ends(&io_event.conn, 1, 40000, 7, 80);
+		io_event.conn.role = ROLE_CLIENT;
+		feed_now(model);
+		make_conn(START_NS + id, id, TASK, id % 2 ? CONN_CLOSED : CONN_SEEN)->flags = 0;
+		feed_now(model);
+	}
+	/* the other end was faster, and its end was told first */
+	feed_client(model, START_NS + 50, 9, TASK, CONN_CLOSED);
+	io_event.conn.flags = 0;
+	io_event.conn.id = 10;
+	feed_now(model);
+	feed_client(model, START_NS + 40, 9, TASK, CONN_OPENED);
+	feed_client(model, START_NS + 40, 10, TASK, CONN_OPENED);
+	feed__finish(model, END_NS);
+	link = link_of(model, TASK, "10.0.0.7:80");
+	ok(link && link->opened == 2 && link->closed == 2 && !link->active && link->active_max == 2,
+	   "two connections were closed, not six");
+	model__free(model);
+}
+
 static void feed_tcp(struct model *model, uint64_t ns, uint64_t id, enum wire_conn_event event,
 		     uint32_t nr)
 {
@@ -598,6 +626,7 @@ int main(void)
 	test_conn_end(true);
 	test_conn_unheard();
 	test_conn_owner();
+	test_conn_never_active();
 	test_tcp();
 	test_disks();
 	test_latency();

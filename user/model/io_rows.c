@@ -64,8 +64,9 @@ uint64_t io__memory(const struct model *model)
 	if (io)
 		return sum + io->bytes + model->object_cnt * sizeof(*io->objects) +
 		       io->ref_cnt * sizeof(*io->refs) + io->change_cnt * sizeof(*io->changes) +
-		       map_bytes(&io->ref_idx) + map_bytes(&io->object_idx) +
-		       map_bytes(&io->use_idx) + map_bytes(&io->link_idx);
+		       map_bytes(&io->ref_idx) + map_bytes(&io->idle[0]) + map_bytes(&io->idle[1]) +
+		       map_bytes(&io->object_idx) + map_bytes(&io->use_idx) +
+		       map_bytes(&io->link_idx);
 	for (size_t i = 0; i < model->use_cnt; i++)
 		sum += model->uses[i].latency.bucket_cap * sizeof(struct hist_bucket);
 	return sum;

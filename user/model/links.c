@@ -82,6 +82,7 @@ int change_add(struct model *model, const struct owner *owner, uint32_t object, 
 static int begin(struct model *model, struct ref *ref, uint64_t ns)
 {
 	bool is_over = ref->is_closed && ref->closed_ns >= ns; /* its end came first */
+	struct link *link;
 	int err;
 
 	if (ref->is_begun && (!ref->is_closed || is_over))
@@ -92,6 +93,13 @@ static int begin(struct model *model, struct ref *ref, uint64_t ns)
 		ref->is_told = false;
 	}
 	ref->is_begun = true;
+	if (is_over && ref->is_quiet) {
+		link = link_get(model, &ref->owner, ref->object);
+		if (!link)
+			return -ENOMEM;
+		link->closed++;
+	}
+	ref->is_quiet = false;
 	err = change_add(model, &ref->owner, ref->object, ns, 1);
 	if (!err && is_over)
 		err = change_add(model, &ref->owner, ref->object, ref->closed_ns, -1);
@@ -225,7 +233,7 @@ static int take_unknown(struct model *model, const struct event *event)
 	link->failed += conn->event == CONN_FAILED;
 	if (conn->event == CONN_FAILED)
 		charge_failed(model, &owner);
-	link->closed += conn->event == CONN_CLOSED;
+	link->closed += conn->event == CONN_CLOSED && conn->flags & CONN_IS_ACTIVE;
 	if (conn->flags & CONN_HAS_TCP &&
 	    (conn->event == CONN_CLOSED || conn->event == CONN_LAST)) {
 		add_tcp(link, &tcp);
@@ -254,8 +262,9 @@ static int on_opened(struct model *model, struct ref *ref, struct link *link,
 static int on_failed(struct model *model, struct ref *ref, struct link *link,
 		     const struct event *event)
 {
-	(void)event;
 	link->failed++;
+	if (event->ns > ref->failed_ns)
+		ref->failed_ns = event->ns;
 	charge_failed(model, &ref->owner);
 	return 0;
 }
@@ -276,7 +285,11 @@ static void tell(struct model *model, struct ref *ref, struct link *link)
 static int on_closed(struct model *model, struct ref *ref, struct link *link,
 		     const struct event *event)
 {
-	link->closed++;
+	/* every socket is told to have ended, a connection or not */
+	if (ref->is_begun || event->conn.flags & CONN_IS_ACTIVE)
+		link->closed++;
+	else
+		ref->is_quiet = true;
 	tell(model, ref, link);
 	return end(model, ref, event->ns);
 }
@@ -349,7 +362,7 @@ static int set_owner(struct model *model, struct ref *ref, const struct event *e
 	if (before.task || before.class_idx != NO_IDX || !event->conn.task)
 		return 0;
 	err = owner_of(model, event->conn.task, event->tgid, &ref->owner);
-	if (!err && ref->is_met)
+	if (!err && ref->is_met && !ref->was_owned)
 		err = move_met(model, &before, &ref->owner, ref->object);
 	if (err || !ref->is_begun || ref->is_closed)
 		return err;
@@ -362,7 +375,7 @@ int io__conn(struct model *model, const struct event *event)
 	struct object_desc desc;
 	struct link *link;
 	struct ref *ref;
-	int err = ref_get(model, event->conn.id, &ref);
+	int err = ref_get(model, event->conn.id, event->ns, &ref);
 
 	model->feed->io.has_conns = true;
 	if (err)
