@@ -234,20 +234,29 @@ static uint32_t disk(struct model *model, uint32_t dev)
 	return object_get(model, &desc, 0);
 }
 
+/* What an id says by itself. */
+static enum object_kind id_kind(uint64_t id)
+{
+	if (id & DISK_ID)
+		return OBJECT_DISK;
+	return id & OBJECT_IS_SOCKET ? OBJECT_SOCKET : OBJECT_UNKNOWN;
+}
+
 /* The object that a use is of, or NO_IDX when memory ran out. */
 static uint32_t object_of(struct model *model, uint64_t id, uint64_t ns)
 {
 	struct ref *ref;
 
-	if (!id)
-		return object_unknown(model);
+	if (!id || id == OBJECT_IS_SOCKET)
+		return object_unknown(model, id_kind(id));
 	if (ref_get(model, id, ns, &ref))
 		return NO_IDX;
 	if (!ref)
-		return object_others(model, id & DISK_ID ? OBJECT_DISK : OBJECT_UNKNOWN);
+		return object_others(model, id_kind(id));
 	/* a disk is named once: that may be expensive */
 	if (ref->object == NO_IDX)
-		ref->object = id & DISK_ID ? disk(model, (uint32_t)id) : object_pending(model);
+		ref->object = id & DISK_ID ? disk(model, (uint32_t)id)
+					   : object_pending(model, id_kind(id));
 	return ref->object;
 }
 
@@ -256,7 +265,10 @@ static void add_latency(struct hist *hist, const struct wire_use_val *val)
 {
 	for (unsigned int i = 0; i < IO_BUCKETS; i++) {
 		uint64_t quarter = 1ULL << (IO_MIN_LOG2 - 2 + i / 4);
-		uint64_t lo = quarter * (4 + i % 4), hi = lo + quarter;
+		/* both are of the bucket: its middle begins the upper half, and the last value of
+		 * the lower half is nearer to all of it when a percentile is the middle of a
+		 * sixteenth */
+		uint64_t lo = quarter * (4 + i % 4), hi = lo + quarter - 1;
 
 		if (i == IO_BUCKETS - 1 && val->max_ns > hi)
 			hi = val->max_ns; /* it has no end of its own */

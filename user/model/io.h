@@ -119,10 +119,10 @@ void object_desc__conn(struct object_desc *desc, const struct wire_conn *conn);
 /* The object's index, found or made; of "(others)" when there is no room; NO_IDX: no memory. */
 uint32_t object_get(struct model *model, const struct object_desc *desc, uint64_t ns);
 uint32_t object_others(struct model *model, unsigned int kind);
-/* What uses are of when nobody knows of what. */
-uint32_t object_unknown(struct model *model);
+/* What uses are of when nobody knows of what, but of which kind. */
+uint32_t object_unknown(struct model *model, unsigned int kind);
 /* One more that is known by its uses only. */
-uint32_t object_pending(struct model *model);
+uint32_t object_pending(struct model *model, unsigned int kind);
 /* `pending` turned out to be `object`. */
 void object_is(struct model *model, uint32_t pending, uint32_t object);
 uint32_t object_resolve(const struct model *model, uint32_t object);

@@ -323,6 +323,8 @@ static int compare_objects(const void *a, const void *b, void *ctx)
 		order = strcmp(model__str(model, left->local), model__str(model, right->local));
 	if (!order)
 		order = left->flags - right->flags;
+	if (!order)
+		order = left->role - right->role;
 	if (!order && left->dev != right->dev)
 		order = left->dev < right->dev ? -1 : 1;
 	if (!order && left->ino != right->ino)
@@ -368,7 +370,7 @@ static int settle_pending(struct model *model)
 	for (uint32_t i = 0; i < model->object_cnt; i++) {
 		if (!io->objects[i].pending)
 			continue;
-		unknown = object_unknown(model);
+		unknown = object_unknown(model, model->objects[i].kind);
 		if (unknown == NO_IDX)
 			return -ENOMEM;
 		object_is(model, i, unknown);
