@@ -736,6 +736,25 @@ static void test_idle(void)
 	model__free(model);
 }
 
+/* A connection ends in the row that it began in, though meanwhile there is room for its own. */
+static void test_row_of_active(void)
+{
+	struct model *model = io_start(1 << 20);
+	size_t below = 0;
+
+	for (uint64_t i = 0; !io__is_tight(model); i++)
+		feed_use(model, START_NS, (10 + i) << 32, 0, IO_READ, 1);
+	feed_client(model, START_NS, 1, 1ULL << 32, CONN_OPENED);
+	feed_client(model, START_NS + 5000 * MS, 2, 1ULL << 32, CONN_FAILED);
+	model->feed->options.max_memory = 0; /* as when tasks were folded */
+	feed_client(model, START_NS + 9000 * MS, 1, 1ULL << 32, CONN_CLOSED);
+	feed__finish(model, (int64_t)LEN_NS);
+	for (size_t i = 0; i < model->link_cnt; i++)
+		below += model->links[i].active != 0;
+	ok(!below && model->link_cnt >= 2, "no row has less than no connection");
+	model__free(model);
+}
+
 /* Series */
 
 static void test_series(void)
@@ -811,6 +830,7 @@ int main(void)
 	test_forget();
 	test_attempts();
 	test_idle();
+	test_row_of_active();
 	test_series();
 	return tap_done();
 }

@@ -181,9 +181,9 @@ int ref_name(struct model *model, struct ref *ref, const struct object_desc *des
 	if (model->feed->io.objects[before].pending)
 		object_is(model, before, object);
 	if (ref->is_begun && !ref->is_closed) {
-		err = change_add(model, &ref->owner, before, ns, -1);
+		err = active_drop(model, ref, &ref->owner, before, ns);
 		if (!err)
-			err = change_add(model, &ref->owner, object, ns, 1);
+			err = active_add(model, ref, ns);
 	}
 	return err;
 }

@@ -51,6 +51,7 @@ struct ref {
 	bool is_met, is_last; /* its first and its last look were counted */
 	bool is_told; /* its TCP numbers are in the link */
 	bool is_quiet; /* its end was told, and not counted: it had not become active */
+	bool is_others; /* it is active in the row for what there was no room for */
 	bool was_owned; /* it was put aside, and its owner forgotten */
 };
 
@@ -142,8 +143,11 @@ int io__conn(struct model *model, const struct event *event);
 /* Counts the changes until a time. */
 int changes__apply(struct model *model, uint64_t until_ns);
 int links__end(struct model *model, uint64_t ns);
-int change_add(struct model *model, const struct owner *owner, uint32_t object, uint64_t ns,
-	       int by);
+/* A begun connection is one more in the row of its owner and object, and one less later: in the same
+ * row, though by then there may be room for another. */
+int active_add(struct model *model, struct ref *ref, uint64_t ns);
+int active_drop(struct model *model, const struct ref *ref, const struct owner *owner,
+		uint32_t object, uint64_t ns);
 
 /* io_rows.c */
 /* The row, found or made, or that of nobody and "(others)" when there is no room. NULL: no memory. */

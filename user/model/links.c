@@ -56,7 +56,8 @@ int changes__apply(struct model *model, uint64_t until_ns)
 	return end > io->change_first ? count_first(model, end - io->change_first) : 0;
 }
 
-int change_add(struct model *model, const struct owner *owner, uint32_t object, uint64_t ns, int by)
+static int change_add(struct model *model, const struct owner *owner, uint32_t object, uint64_t ns,
+		      int by)
 {
 	struct change change = {.ns = ns, .owner = *owner, .object = object, .by = by};
 	struct io_state *io = &model->feed->io;
@@ -76,6 +77,30 @@ int change_add(struct model *model, const struct owner *owner, uint32_t object, 
 	io->changes[at] = change;
 	io->change_cnt++;
 	return 0;
+}
+
+int active_add(struct model *model, struct ref *ref, uint64_t ns)
+{
+	struct owner nobody = {0, NO_IDX};
+
+	if (!link_get(model, &ref->owner, ref->object))
+		return -ENOMEM;
+	ref->is_others = !link_find(model, &ref->owner, ref->object);
+	if (!ref->is_others)
+		return change_add(model, &ref->owner, ref->object, ns, 1);
+	return change_add(model, &nobody, object_others(model, model->objects[ref->object].kind),
+			  ns, 1);
+}
+
+int active_drop(struct model *model, const struct ref *ref, const struct owner *owner,
+		uint32_t object, uint64_t ns)
+{
+	struct owner nobody = {0, NO_IDX};
+
+	if (!ref->is_others)
+		return change_add(model, owner, object, ns, -1);
+	return change_add(model, &nobody, object_others(model, model->objects[object].kind), ns,
+			  -1);
 }
 
 /* From here on the connection counts as active. */
@@ -100,9 +125,9 @@ static int begin(struct model *model, struct ref *ref, uint64_t ns)
 		link->closed++;
 	}
 	ref->is_quiet = false;
-	err = change_add(model, &ref->owner, ref->object, ns, 1);
+	err = active_add(model, ref, ns);
 	if (!err && is_over)
-		err = change_add(model, &ref->owner, ref->object, ref->closed_ns, -1);
+		err = active_drop(model, ref, &ref->owner, ref->object, ref->closed_ns);
 	return err;
 }
 
@@ -112,7 +137,7 @@ static int end(struct model *model, struct ref *ref, uint64_t ns)
 		return 0;
 	ref->is_closed = true;
 	ref->closed_ns = ns;
-	return ref->is_begun ? change_add(model, &ref->owner, ref->object, ns, -1) : 0;
+	return ref->is_begun ? active_drop(model, ref, &ref->owner, ref->object, ns) : 0;
 }
 
 static struct tcp_numbers numbers_of(const struct event *event)
@@ -366,8 +391,8 @@ static int set_owner(struct model *model, struct ref *ref, const struct event *e
 		err = move_met(model, &before, &ref->owner, ref->object);
 	if (err || !ref->is_begun || ref->is_closed)
 		return err;
-	err = change_add(model, &before, ref->object, event->ns, -1);
-	return err ? err : change_add(model, &ref->owner, ref->object, event->ns, 1);
+	err = active_drop(model, ref, &before, ref->object, event->ns);
+	return err ? err : active_add(model, ref, event->ns);
 }
 
 int io__conn(struct model *model, const struct event *event)
