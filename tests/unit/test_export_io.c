@@ -111,6 +111,9 @@ static const struct expected expected[] = {
 	{"task", "task_id", "100:0", "hot_metrics.network_hotspots.0.response_time_ns", "1000000",
 	 NULL},
 	{"task", "task_id", "100:0", "hot_metrics.network_hotspots.0.percent", "100", NULL},
+	/* a connect failed; of all 1002 calls, the connect that did not fail is one, too */
+	{"task", "task_id", "100:0", "hot_metrics.network_hotspots.0.error_rate",
+	 "0.000998003992015968", NULL},
 	{"task", "task_id", "100:0", "hot_metrics.network_hotspots.1.kind", "udp", NULL},
 
 	{"class", "name", "threads", "io_metrics.bytes_read.total", "4101000", NULL},
@@ -298,6 +301,26 @@ static void test_not_counted(void)
 	model__free(model);
 }
 
+/* 90 connects and 10 that were refused, and nothing else. */
+static void test_error_rate(void)
+{
+	static const struct expected rate[] = {
+		{"task", "task_id", "7:0", "hot_metrics.network_hotspots.0.error_rate", "0.1",
+		 NULL},
+	};
+	struct model *model = model__new();
+	char *text;
+
+	model__cap_set(model, CAP_NETWORK, "test");
+	add_thread(model, 7, "only");
+	rich_objects(model, "x");
+	add_use(model, THREAD(7), RICH_REDIS, IO_CONNECT, 90, 0, 1)->errors = 10;
+	text = ndjson_of(model);
+	check_values(text, rate, 1);
+	free(text);
+	model__free(model);
+}
+
 static void test_summary(void)
 {
 	const struct export_options options = {.width = 160, .ascii = true};
@@ -449,6 +472,7 @@ int main(void)
 {
 	test_values();
 	test_not_counted();
+	test_error_rate();
 	test_summary();
 	test_rows();
 	test_extremes();

@@ -70,6 +70,7 @@ static void add_use(struct object_total *total, const struct model *model, const
 		use_sum__add(&total->calls, use);
 	if (op_in(use, OPS_CALL)) {
 		total->errors = sat_addu(total->errors, use->errors);
+		total->done = sat_addu(total->done, use->cnt);
 		total->op_ns[use->op] = sat_addu(total->op_ns[use->op], use->latency.total);
 	}
 	if (op_in(use, OPS_REQUEST)) {
@@ -116,6 +117,7 @@ static void merge(struct object_total *to, const struct object_total *from)
 
 	to->ns = sat_addu(to->ns, from->ns);
 	to->errors = sat_addu(to->errors, from->errors);
+	to->done = sat_addu(to->done, from->done);
 	to->requests = sat_addu(to->requests, from->requests);
 	to->answer_ns = sat_addu(to->answer_ns, from->answer_ns);
 	sum->cnt = sat_addu(sum->cnt, from->calls.cnt);

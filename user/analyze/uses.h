@@ -59,6 +59,7 @@ struct object_total {
 	uint64_t ns; /* as use_time_ns() */
 	struct use_sum calls; /* reads, writes, syncs */
 	uint64_t errors; /* of these, and of opening and connecting */
+	uint64_t done; /* how many of the same did not fail */
 	uint64_t requests; /* answers waited for, or requests served */
 	uint64_t answer_ns; /* what these took */
 	uint64_t op_ns[IO_OP_CNT]; /* of calls, also where they wait for somebody */
