@@ -321,6 +321,35 @@ static void test_error_rate(void)
 	model__free(model);
 }
 
+/* Links that have no connections to count are in no sum, as in the records. */
+static void test_no_connections(void)
+{
+	const struct export_options options = {.width = 160, .ascii = true};
+	struct model *model = model__new();
+	struct link *link;
+	char *text;
+
+	model__cap_set(model, CAP_NETWORK, "test");
+	add_thread(model, 7, "only");
+	rich_objects(model, "x");
+	link = add_link(model, THREAD(7), RICH_LISTENER);
+	link->active = link->met = 7;
+	link = add_link(model, THREAD(7), RICH_DNS);
+	link->opened = link->failed = 50;
+	text = export_with(model, export_summary, &options);
+	ok(strstr(text, "Network: ") && !strstr(text, "connection"),
+	   "a summary without connections");
+	free(text);
+	link = add_link(model, THREAD(7), RICH_REDIS);
+	link->opened = 3;
+	link->failed = 2;
+	link->active = 1;
+	text = export_with(model, export_summary, &options);
+	ok(strstr(text, "1 connection open (3 opened, 2 failed)"), "and with those of one peer");
+	free(text);
+	model__free(model);
+}
+
 static void test_summary(void)
 {
 	const struct export_options options = {.width = 160, .ascii = true};
@@ -473,6 +502,7 @@ int main(void)
 	test_values();
 	test_not_counted();
 	test_error_rate();
+	test_no_connections();
 	test_summary();
 	test_rows();
 	test_extremes();

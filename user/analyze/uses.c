@@ -199,13 +199,31 @@ void object_totals__free(struct object_totals *totals)
 	memset(totals, 0, sizeof(*totals));
 }
 
-bool link_connects(const struct model *model, const struct link *link)
+static bool link_connects(const struct model *model, const struct link *link)
 {
 	uint8_t role = ROLE_UNKNOWN;
 
 	if (link->object < model->object_cnt)
 		role = model->objects[link->object].role;
 	return role != ROLE_LISTENER && role != ROLE_DATAGRAM;
+}
+
+void link_sums__add(struct link_sums *sums, const struct model *model, const struct link *links,
+		    size_t cnt)
+{
+	for (size_t i = 0; i < cnt; i++) {
+		const struct link *link = &links[i];
+
+		if (!link_connects(model, link))
+			continue;
+		sums->links++;
+		sums->met = sat_addu(sums->met, link->met);
+		sums->opened = sat_addu(sums->opened, link->opened);
+		sums->failed = sat_addu(sums->failed, link->failed);
+		sums->closed = sat_addu(sums->closed, link->closed);
+		if (__builtin_add_overflow(sums->active, link->active, &sums->active))
+			sums->active = link->active < 0 ? -INT64_MAX : INT64_MAX;
+	}
 }
 
 /* The last `cols` bytes, from the beginning of a character on, behind "...". */

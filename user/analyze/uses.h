@@ -83,8 +83,15 @@ void object_totals__rank(struct object_totals *totals);
 unsigned int object_total__main_op(const struct object_total *row);
 void object_totals__free(struct object_totals *totals);
 
-/* Whether it counts connections: listening and datagram sockets have none. */
-bool link_connects(const struct model *model, const struct link *link);
+/* Connections: of links whose sockets have any. Listening and datagram sockets have none. */
+struct link_sums {
+	size_t links;
+	uint64_t met, opened, failed, closed;
+	int64_t active;
+};
+
+void link_sums__add(struct link_sums *sums, const struct model *model, const struct link *links,
+		    size_t cnt);
 
 /* What a person calls it: a path, "tcp 10.0.0.7:6379", "disk 8:0", "[pipe]". Cut at the left to
  * `cols` bytes. Hostile text. Returns buf. */

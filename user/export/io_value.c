@@ -145,23 +145,22 @@ static int64_t link_sum(const struct model *model, uint64_t task, uint32_t class
 {
 	size_t cnt;
 	const struct link *links = model__links(model, task, class_idx, &cnt);
-	int64_t sum = 0;
+	struct link_sums sums = {};
 
-	for (size_t i = 0; i < cnt; i++) {
-		const int64_t vals[] = {
-			[LINK_ACTIVE] = links[i].active,
-			[LINK_MET] = sat_i64(links[i].met),
-			[LINK_OPENED] = sat_i64(links[i].opened),
-			[LINK_FAILED] = sat_i64(links[i].failed),
-			[LINK_CLOSED] = sat_i64(links[i].closed),
-		};
-
-		if (!link_connects(model, &links[i]))
-			continue;
-		if (__builtin_add_overflow(sum, vals[which], &sum))
-			sum = vals[which] < 0 ? INT64_MIN : INT64_MAX;
+	link_sums__add(&sums, model, links, cnt);
+	switch (which) {
+	case LINK_ACTIVE:
+		return sums.active;
+	case LINK_MET:
+		return sat_i64(sums.met);
+	case LINK_OPENED:
+		return sat_i64(sums.opened);
+	case LINK_FAILED:
+		return sat_i64(sums.failed);
+	case LINK_CLOSED:
+		break;
 	}
-	return sum;
+	return sat_i64(sums.closed);
 }
 
 void get_link_sum(struct value *value, const struct row *row, const struct getter *getter)

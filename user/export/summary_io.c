@@ -100,22 +100,16 @@ static bool add_files(struct buf *line, const struct summary *summary)
 
 static void add_connections(struct buf *line, const struct model *model)
 {
-	uint64_t opened = 0, failed = 0;
-	int64_t active = 0;
+	struct link_sums sums = {};
 
-	for (size_t i = 0; i < model->link_cnt; i++) {
-		opened = sat_addu(opened, model->links[i].opened);
-		failed = sat_addu(failed, model->links[i].failed);
-		if (__builtin_add_overflow(active, model->links[i].active, &active))
-			active = INT64_MAX;
-	}
-	if (!model->link_cnt)
+	link_sums__add(&sums, model, model->links, model->link_cnt);
+	if (!sums.links)
 		return;
 	buf__puts(line, "; ");
-	add_count(line, active, "connection open (", "connections open (");
-	buf__printf(line, "%llu opened", (unsigned long long)opened);
-	if (failed)
-		buf__printf(line, ", %llu failed", (unsigned long long)failed);
+	add_count(line, sums.active, "connection open (", "connections open (");
+	buf__printf(line, "%llu opened", (unsigned long long)sums.opened);
+	if (sums.failed)
+		buf__printf(line, ", %llu failed", (unsigned long long)sums.failed);
 	buf__puts(line, ")");
 }
 

@@ -65,26 +65,29 @@ static bool has_streams_only(const struct model *model, const struct use *uses, 
 	return any;
 }
 
-static int64_t from_links(const struct model *model, const struct task *task, enum task_io number)
+static int64_t rtt_of(const struct link *links, size_t cnt)
 {
 	double rtt_us = 0, told = 0;
-	int64_t sum = 0;
-	size_t cnt;
-	const struct link *links = model__links(model, task->id, NO_IDX, &cnt);
 
 	for (size_t i = 0; i < cnt; i++) {
-		int64_t val = number == TASK_LINKS_ACTIVE   ? links[i].active
-			      : number == TASK_LINKS_OPENED ? sat_i64(links[i].opened)
-							    : sat_i64(links[i].failed);
-
-		if (__builtin_add_overflow(sum, val, &sum))
-			sum = val < 0 ? -INT64_MAX : INT64_MAX;
 		rtt_us += links[i].rtt_sum_us;
 		told += links[i].rtt_cnt;
 	}
-	if (number != TASK_RTT)
-		return sum;
 	return told > 0 && rtt_us / told < UINT32_MAX ? rtt_us / told * 1000 : COLUMN_NULL;
+}
+
+static int64_t from_links(const struct model *model, const struct task *task, enum task_io number)
+{
+	struct link_sums sums = {0};
+	size_t cnt;
+	const struct link *links = model__links(model, task->id, NO_IDX, &cnt);
+
+	if (number == TASK_RTT)
+		return rtt_of(links, cnt);
+	link_sums__add(&sums, model, links, cnt);
+	return number == TASK_LINKS_ACTIVE   ? sums.active
+	       : number == TASK_LINKS_OPENED ? sat_i64(sums.opened)
+					     : sat_i64(sums.failed);
 }
 
 int64_t task_io(const struct model *model, const struct task *task, enum task_io number)
