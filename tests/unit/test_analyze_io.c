@@ -142,7 +142,21 @@ static void test_queues(void)
 
 	model = two_threads();
 	add_use(model, THREAD(8), RICH_CLIENTS, IO_QUEUED, 1000, 0, 70 * MS);
+	model->tasks[1].c[COUNTER_BLOCKED_LOCK] = 6 * SEC;
 	expect(model, "receive-queue", SEVERITY_WARNING, "the program comes late|web[8]");
+	/* a worker that takes the next message when it is done: most at once, some after a while */
+	model = two_threads();
+	model->tasks[1].c[COUNTER_ON_CPU] = 1 * SEC;
+	hist__add(&add_use(model, THREAD(8), RICH_CLIENTS, IO_QUEUED, 2000, 0, 0)->latency, 1 * MS,
+		  1900);
+	hist__add(&model->uses[0].latency, 60 * MS, 100);
+	expect(model, "receive-queue", SEVERITY_INFO, "the program comes late|web[8]");
+	/* the same in a task whose thread has no time for it */
+	model = two_threads();
+	add_marks(model, 5)->tid = 8;
+	model->tasks[1].c[COUNTER_ON_CPU] = 6 * SEC;
+	add_use(model, TASK(5), RICH_CLIENTS, IO_QUEUED, 1000, 0, 70 * MS);
+	expect(model, "receive-queue", SEVERITY_WARNING, "the program comes late");
 	model = two_threads();
 	add_use(model, THREAD(8), RICH_CLIENTS, IO_QUEUED, 99, 0, 70 * MS);
 	expect(model, "receive-queue", -1, NULL);

@@ -29,6 +29,7 @@ struct slow_rule {
 	 * one is quick; 0: not asked */
 	double life, much_life;
 	bool is_info; /* never more than a note */
+	bool needs_cause; /* a note, unless who spends it is seen to have had no time: has_no_time() */
 	double cost; /* factor on the time, for ranking */
 	const char *recommendation;
 	const char *how_to_verify;
@@ -108,10 +109,12 @@ static const struct slow_rule slow_rules[] = {
 		.mean_ns = 20 * NS_PER_MS,
 		.p99_ns = 50 * NS_PER_MS,
 		.critical_p99_ns = NS_PER_SEC,
+		.needs_cause = true,
 		.cost = 1,
 		.recommendation =
 			"Find what keeps the task that reads: a long run or a blocking call on its event "
-			"loop, the run queue, or more work per message than one thread can do.",
+			"loop, the run queue, or more work per message than one thread can do. It is "
+			"normal for a worker that takes one message at a time.",
 		.how_to_verify = "`ss -tn`: Recv-Q of the connections; receive_queue.p99_ns falls.",
 	},
 	{
@@ -312,10 +315,42 @@ static double of_recording(const struct analysis *analysis, uint64_t ns)
 	return percent((double)ns, (double)recording_ns(analysis->model)) / 100;
 }
 
-static enum severity slow_severity(const struct analysis *analysis, const struct slow_rule *rule,
-				   const struct hist *hist, double life)
+/* What the task's thread was busy with or held up by, the task itself and others in it: on the CPU, in
+ * the run queue, at locks. */
+static int64_t no_time_ns(const struct model *model, const struct task *task)
 {
-	if (rule->is_info)
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < model->task_cnt; i++) {
+		const struct task *other = &model->tasks[i];
+
+		if (other != task && (!task->tid || other->tid != task->tid))
+			continue;
+		sum = sat_add(sum, other->c[COUNTER_ON_CPU]);
+		sum = sat_add(sum, other->c[COUNTER_RUNQUEUE]);
+		sum = sat_add(sum, other->c[COUNTER_BLOCKED_LOCK]);
+	}
+	return sum;
+}
+
+/* Is that of the order of `ns`? Many may have waited at once, but not longer than the task lived. */
+#define NO_TIME_SHARE 0.25
+
+static bool has_no_time(const struct analysis *analysis, const struct task *task, uint64_t ns)
+{
+	double life, waited = (double)ns;
+
+	if (!task)
+		return false;
+	life = (double)analysis->tasks[task - analysis->model->tasks].inside_ns;
+	waited = waited < life ? waited : life;
+	return waited > 0 && (double)no_time_ns(analysis->model, task) >= NO_TIME_SHARE * waited;
+}
+
+static enum severity slow_severity(const struct analysis *analysis, const struct slow_rule *rule,
+				   const struct hist *hist, double life, bool has_cause)
+{
+	if (rule->is_info || (rule->needs_cause && !has_cause))
 		return SEVERITY_INFO;
 	if (rule->life > 0)
 		return is_slow(hist, rule) && life >= rule->much_life ? SEVERITY_CRITICAL
@@ -333,6 +368,7 @@ static int report_slow(struct analysis *analysis, const struct slow_rule *rule,
 	uint64_t ns, id;
 	const struct task *task = main_user(analysis->model, pick, slow, &ns);
 	double life = task ? life_share(analysis, task, ns) : of_recording(analysis, hist->total);
+	bool has_cause = rule->needs_cause && has_no_time(analysis, task, ns);
 	struct finding *finding;
 	struct buf title = {};
 
@@ -341,8 +377,8 @@ static int report_slow(struct analysis *analysis, const struct slow_rule *rule,
 	slow_title(&title, analysis->model, rule, slow, pick, task, life);
 	finding = title.err ? NULL
 			    : finding__new(analysis, rule->id,
-					   slow_severity(analysis, rule, hist, life), "%s",
-					   buf__str(&title));
+					   slow_severity(analysis, rule, hist, life, has_cause),
+					   "%s", buf__str(&title));
 	buf__free(&title);
 	if (!finding)
 		return -ENOMEM;
@@ -358,6 +394,9 @@ static int report_slow(struct analysis *analysis, const struct slow_rule *rule,
 	finding__evidence(finding, "max_ns", (double)hist->max, "ns", 0);
 	if (task)
 		finding__evidence(finding, rule->path, (double)ns, "ns", id);
+	if (task && rule->needs_cause)
+		finding__evidence(finding, "on the CPU, in the run queue and at locks",
+				  (double)no_time_ns(analysis->model, task), "ns", id);
 	if (task && rule->life > 0)
 		finding__evidence(finding, "share of its life", life * 100, "%", id);
 	return finding__advice(finding, rule->recommendation, rule->how_to_verify);
