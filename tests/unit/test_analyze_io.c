@@ -195,6 +195,36 @@ static void test_errors(void)
 	model = two_threads();
 	add_use(model, THREAD(8), RICH_REDIS, IO_CONNECT, 0, 0, 0)->errors = 40;
 	expect(model, "network-errors", SEVERITY_WARNING, "100%|tcp 10.0.0.7:6379 by web[8] (40)");
+	/* one that worked, too, is not one that never does; nor is one end of localhost */
+	model = two_threads();
+	add_use(model, THREAD(8), RICH_REDIS, IO_CONNECT, 100, 0, 0)->errors = 40;
+	expect(model, "network-errors", SEVERITY_INFO, "29%|tcp 10.0.0.7:6379 by web[8] (40)");
+	model = two_threads();
+	add_use(model, THREAD(8), add_object(model, OBJECT_TCP, "[::1]:5432"), IO_CONNECT, 0, 0, 0)
+		->errors = 40;
+	add_use(model, THREAD(8), add_object(model, OBJECT_TCP, "127.0.0.1:5432"), IO_CONNECT, 40,
+		0, 0);
+	expect(model, "network-errors", SEVERITY_INFO, "50%|[::1]:5432 by web[8] (40)");
+	model = two_threads();
+	add_use(model, THREAD(8), add_object(model, OBJECT_TCP, "[::1]:5432"), IO_CONNECT, 0, 0, 0)
+		->errors = 40;
+	add_use(model, THREAD(8), add_object(model, OBJECT_TCP, "127.0.0.1:80"), IO_CONNECT, 40, 0,
+		0);
+	expect(model, "network-errors", SEVERITY_WARNING, "[::1]:5432 by web[8] (40)");
+	model = two_threads();
+	add_use(model, THREAD(8), RICH_REDIS, IO_READ, 100, 0, 0)->errors = 40;
+	expect(model, "network-errors", SEVERITY_WARNING, "tcp 10.0.0.7:6379 by web[8] (40)");
+	/* copy_file_range() failed once for each file, write() did it then */
+	model = two_threads();
+	for (uint32_t i = 0; i < 50; i++)
+		add_use(model, THREAD(7), add_object(model, OBJECT_REGULAR, "/x"), IO_WRITE, 4, 0,
+			0)
+			->errors = 1;
+	expect(model, "io-errors", SEVERITY_INFO, "20%|50 of 250");
+	/* a full disk */
+	model = two_threads();
+	add_use(model, THREAD(7), RICH_WAL, IO_WRITE, 300, 0, 0)->errors = 60;
+	expect(model, "io-errors", SEVERITY_WARNING, "/srv/db/wal by db[7] (60)");
 	/* files that are not there are not opened; few; a small share */
 	model = two_threads();
 	add_use(model, THREAD(7), RICH_WAL, IO_OPEN, 300, 0, 0)->errors = 600;
