@@ -98,6 +98,18 @@ static void test_sync(void)
 	add_use(model, THREAD(7), RICH_WAL, IO_SYNC, 20, 0, 90 * MS);
 	expect(model, "slow-sync", SEVERITY_WARNING, "/srv/db/wal, db[7], 18% of its life");
 
+	/* a quick one that takes more time does not hide the slow one */
+	model = two_threads();
+	add_use(model, THREAD(7), RICH_DATA, IO_SYNC, 2000, 0, 1 * MS);
+	add_use(model, THREAD(7), RICH_WAL, IO_SYNC, 20, 0, 40 * MS);
+	expect(model, "slow-sync", SEVERITY_WARNING, "/srv/db/wal, db[7], 8% of its life");
+	/* many files, none of which is worth a word */
+	model = two_threads();
+	for (uint32_t i = 0; i < 5; i++)
+		add_use(model, THREAD(7), add_object(model, OBJECT_REGULAR, "/x"), IO_SYNC, 10, 0,
+			20 * MS);
+	expect(model, "slow-sync", SEVERITY_WARNING, "(50 syncs, db[7], 10% of its life)");
+
 	/* of folded tasks */
 	model = two_threads();
 	add_use(model, 0, RICH_WAL, IO_SYNC, 100, 0, 20 * MS)->class_idx = 0;

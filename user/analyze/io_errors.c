@@ -153,12 +153,12 @@ static int report_errors(struct analysis *analysis, const struct error_rule *rul
 
 	if (task)
 		snprintf(by, sizeof(by), " by %s", task_label(model, task, name, sizeof(name)));
-	finding = finding__new(
-		analysis, rule->id, is_note ? SEVERITY_INFO : SEVERITY_WARNING,
-		"%.0f%% of the calls %s failed (%llu of %llu), most on %s%s (%llu)", share,
-		rule->what, (unsigned long long)errors->all.errors,
-		(unsigned long long)sat_addu(errors->all.errors, errors->all.cnt),
-		object_label(model, top->object, 60, label), by, (unsigned long long)top->errors);
+	finding = finding__new(analysis, rule->id, is_note ? SEVERITY_INFO : SEVERITY_WARNING,
+			       "%.0f%% of the calls %s failed (%llu of %llu), most on %s%s (%llu)",
+			       share, rule->what, (unsigned long long)errors->all.errors,
+			       (unsigned long long)sat_addu(errors->all.errors, errors->all.cnt),
+			       object_label(model, top->object, 60, label), by,
+			       (unsigned long long)top->errors);
 	if (!finding)
 		return -ENOMEM;
 	finding->confidence = 0.7;

@@ -208,47 +208,6 @@ static bool is_slow(const struct hist *hist, const struct slow_rule *rule)
 	       (mean_of(hist) >= rule->mean_ns || p99_of(hist) >= rule->p99_ns);
 }
 
-/* What may become a finding: quick ones too, where the share of a life can be what counts. */
-static bool is_candidate(const struct hist *hist, const struct slow_rule *rule)
-{
-	return rule->life > 0 ? hist->cnt >= rule->min_cnt : is_slow(hist, rule);
-}
-
-/* The object that most time went to, of those that are candidates; or all together if only these are. */
-static void find_slowest(const struct pick *pick, const struct slow_rule *rule, struct slow *slow)
-{
-	struct hist all = {};
-	size_t to;
-
-	for (size_t from = 0; from < pick->cnt; from = to) {
-		struct hist hist = {};
-
-		for (to = from;
-		     to < pick->cnt && pick->uses[to]->object == pick->uses[from]->object; to++)
-			hist__merge(&hist, &pick->uses[to]->latency);
-		hist__merge(&all, &hist);
-		if (!is_candidate(&hist, rule)) {
-			hist__free(&hist);
-			continue;
-		}
-		if (!slow->objects++ || hist.total > slow->hist.total) {
-			hist__free(&slow->hist);
-			slow->hist = hist;
-			slow->from = from;
-			slow->to = to;
-		} else {
-			hist__free(&hist);
-		}
-	}
-	if (!slow->objects && is_candidate(&all, rule)) {
-		slow->hist = all;
-		slow->from = 0;
-		slow->to = pick->cnt;
-	} else {
-		hist__free(&all);
-	}
-}
-
 /* Who spent most on it: a task that is still there, or NULL. */
 static const struct task *main_user(const struct model *model, const struct pick *pick,
 				    const struct slow *slow, uint64_t *ns)
@@ -274,6 +233,63 @@ static const struct task *main_user(const struct model *model, const struct pick
 	}
 	map64__free(&by_task);
 	return best ? model__task(model, best) : NULL;
+}
+
+/* For tasks that are gone: as if one had done it all. */
+static double of_recording(const struct analysis *analysis, uint64_t ns)
+{
+	return percent((double)ns, (double)recording_ns(analysis->model)) / 100;
+}
+
+/* Is it a finding? Quick ones too, where they are a large part of somebody's life. */
+static bool is_worth(const struct analysis *analysis, const struct slow_rule *rule,
+		     const struct pick *pick, const struct slow *slow)
+{
+	const struct hist *hist = &slow->hist;
+	const struct task *task;
+	uint64_t ns;
+	double life;
+
+	if (hist->cnt < rule->min_cnt || (rule->life <= 0 && !is_slow(hist, rule)))
+		return false;
+	if (rule->life <= 0)
+		return true;
+	task = main_user(analysis->model, pick, slow, &ns);
+	life = task ? life_share(analysis, task, ns) : of_recording(analysis, hist->total);
+	return life >= (is_slow(hist, rule) ? rule->life : rule->much_life);
+}
+
+/* The object that most time went to, of those that are worth a word; or all together if only these
+ * are. */
+static void find_slowest(const struct analysis *analysis, const struct pick *pick,
+			 const struct slow_rule *rule, struct slow *slow)
+{
+	struct slow all = {.to = pick->cnt};
+	size_t to;
+
+	for (size_t from = 0; from < pick->cnt; from = to) {
+		struct slow one = {.from = from};
+
+		for (to = from;
+		     to < pick->cnt && pick->uses[to]->object == pick->uses[from]->object; to++)
+			hist__merge(&one.hist, &pick->uses[to]->latency);
+		one.to = to;
+		one.objects = slow->objects + 1;
+		hist__merge(&all.hist, &one.hist);
+		if (!is_worth(analysis, rule, pick, &one)) {
+			hist__free(&one.hist);
+		} else if (!slow->objects || one.hist.total > slow->hist.total) {
+			hist__free(&slow->hist);
+			*slow = one;
+		} else {
+			slow->objects++;
+			hist__free(&one.hist);
+		}
+	}
+	if (!slow->objects && is_worth(analysis, rule, pick, &all))
+		*slow = all;
+	else
+		hist__free(&all.hist);
 }
 
 static void add_ns(struct buf *buf, const char *before, uint64_t ns, const char *behind)
@@ -307,12 +323,6 @@ static void slow_title(struct buf *title, const struct model *model, const struc
 	if (slow->objects > 1 && rule->life <= 0)
 		buf__printf(title, "; %zu others are slow, too", slow->objects - 1);
 	buf__puts(title, ")");
-}
-
-/* For tasks that are gone: as if one had done it all. */
-static double of_recording(const struct analysis *analysis, uint64_t ns)
-{
-	return percent((double)ns, (double)recording_ns(analysis->model)) / 100;
 }
 
 /* What the task's thread was busy with or held up by, the task itself and others in it: on the CPU, in
@@ -372,8 +382,6 @@ static int report_slow(struct analysis *analysis, const struct slow_rule *rule,
 	struct finding *finding;
 	struct buf title = {};
 
-	if (rule->life > 0 && life < (is_slow(hist, rule) ? rule->life : rule->much_life))
-		return 0;
 	slow_title(&title, analysis->model, rule, slow, pick, task, life);
 	finding = title.err ? NULL
 			    : finding__new(analysis, rule->id,
@@ -417,7 +425,7 @@ int find_slow_io(struct analysis *analysis)
 		err = pick_uses(model, &rule->filter, &pick);
 		if (err)
 			break;
-		find_slowest(&pick, rule, &slow);
+		find_slowest(analysis, &pick, rule, &slow);
 		if (slow.hist.cnt)
 			err = report_slow(analysis, rule, &slow, &pick);
 		hist__free(&slow.hist);
