@@ -321,6 +321,36 @@ static void test_error_rate(void)
 	model__free(model);
 }
 
+/* A mean is by time, and there is none of values that are the largest of some. */
+static void test_series_mean(void)
+{
+	static const struct expected even[] = {
+		{"series", "name", "io_queue_depth", "mean", "0.25", NULL},
+		{"series", "name", "connections_active", "mean", "2", NULL},
+	};
+	static const struct expected thinned[] = {
+		{"series", "name", "io_queue_depth", "mean", "0.25", NULL},
+		{"series", "name", "connections_active", "mean", NULL,
+		 "neighbours were merged, of which the largest was kept"},
+		{"series", "name", "connections_active", "max", "4", NULL},
+	};
+	struct model *model = model__new();
+	char *text;
+
+	add_sample(model, SERIES_CONNECTIONS, 100 * MS, 0);
+	add_sample(model, SERIES_CONNECTIONS, 200 * MS, 4);
+	add_sample(model, SERIES_IO_QUEUE, 300 * MS, 0);
+	add_sample(model, SERIES_IO_QUEUE, 400 * MS, 1000);
+	text = ndjson_of(model);
+	check_values(text, even, sizeof(even) / sizeof(even[0]));
+	free(text);
+	model__counter_add(model, "samples_merged", "test", false, 9);
+	text = ndjson_of(model);
+	check_values(text, thinned, sizeof(thinned) / sizeof(thinned[0]));
+	free(text);
+	model__free(model);
+}
+
 /* Links that have no connections to count are in no sum, as in the records. */
 static void test_no_connections(void)
 {
@@ -503,6 +533,7 @@ int main(void)
 	test_not_counted();
 	test_error_rate();
 	test_no_connections();
+	test_series_mean();
 	test_summary();
 	test_rows();
 	test_extremes();
