@@ -19,6 +19,17 @@
 const struct use_filter storage_calls = {.ops = OPS_DATA, .kinds = KINDS_STORAGE};
 const struct use_filter socket_calls = {.ops = OP_BIT(READ) | OP_BIT(WRITE), .kinds = KINDS_SOCKET};
 
+uint32_t main_ops(enum object_group group)
+{
+	static const uint32_t ops[] = {
+		[GROUP_FILE] = OPS_DATA,
+		[GROUP_SOCKET] = OP_BIT(READ) | OP_BIT(WRITE),
+		[GROUP_DISK] = OP_BIT(DISK_READ) | OP_BIT(DISK_WRITE),
+	};
+
+	return ops[group];
+}
+
 unsigned int use_kind(const struct model *model, const struct use *use)
 {
 	unsigned int kind = OBJECT_UNKNOWN;
@@ -50,9 +61,35 @@ void use_sum__add(struct use_sum *sum, const struct use *use)
 		sum->max_ns = use->latency.max;
 }
 
+struct use_sum use_sum__of(const struct model *model, const struct use *uses, size_t cnt,
+			   const struct use_filter *filter)
+{
+	struct use_sum sum = {};
+
+	for (size_t i = 0; i < cnt; i++) {
+		if (use_fits(model, &uses[i], filter))
+			use_sum__add(&sum, &uses[i]);
+	}
+	return sum;
+}
+
 double use_sum__mean_ns(const struct use_sum *sum)
 {
 	return sum->timed ? (double)sum->ns / (double)sum->timed : 0;
+}
+
+bool has_streams_only(const struct model *model, const struct use *uses, size_t cnt)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < cnt; i++) {
+		unsigned int kind = use_kind(model, &uses[i]);
+
+		if (kind != OBJECT_UNIX && KINDS_SOCKET >> kind & 1)
+			return false;
+		any |= kind == OBJECT_UNIX;
+	}
+	return any;
 }
 
 uint64_t use_time_ns(const struct model *model, const struct use *use)

@@ -34,35 +34,9 @@ static int64_t from_hist(const struct model *model, const struct use *uses, size
 	return val;
 }
 
-static struct use_sum sum_of(const struct model *model, const struct use *uses, size_t cnt,
-			     const struct use_filter *filter)
-{
-	struct use_sum sum = {0};
-
-	for (size_t i = 0; i < cnt; i++)
-		if (use_fits(model, &uses[i], filter))
-			use_sum__add(&sum, &uses[i]);
-	return sum;
-}
-
 static int64_t mean_of(const struct use_sum *sum)
 {
 	return sum->timed ? sat_i64(sum->ns / sum->timed) : COLUMN_NULL;
-}
-
-/* Unix streams have no packets: a task that has no other sockets sent none, and could not. */
-static bool has_streams_only(const struct model *model, const struct use *uses, size_t cnt)
-{
-	bool any = false;
-
-	for (size_t i = 0; i < cnt; i++) {
-		unsigned int kind = use_kind(model, &uses[i]);
-
-		if (kind != OBJECT_UNIX && KINDS_SOCKET >> kind & 1)
-			return false;
-		any |= kind == OBJECT_UNIX;
-	}
-	return any;
 }
 
 static int64_t rtt_of(const struct link *links, size_t cnt)
@@ -99,11 +73,11 @@ int64_t task_io(const struct model *model, const struct task *task, enum task_io
 	switch (number) {
 	case TASK_IO_MEAN:
 	case TASK_NET_MEAN:
-		sum = sum_of(model, uses, cnt,
-			     number == TASK_IO_MEAN ? &storage_calls : &socket_calls);
+		sum = use_sum__of(model, uses, cnt,
+				  number == TASK_IO_MEAN ? &storage_calls : &socket_calls);
 		return mean_of(&sum);
 	case TASK_IO_SYNCS:
-		sum = sum_of(model, uses, cnt, &syncs);
+		sum = use_sum__of(model, uses, cnt, &syncs);
 		return sat_i64(sum.cnt);
 	case TASK_LINKS_ACTIVE:
 	case TASK_LINKS_OPENED:
