@@ -140,6 +140,29 @@ def record_key(record):
     return record["kind"], record["path"], None, record["deleted"]
 
 
+def merged(one, two):
+    """Unix sockets without names are one thing to the program; streams and datagrams are two to the
+    recording."""
+    both = dict(one)
+    for op, add in two.items():
+        if not isinstance(add, dict) or "operations" not in add:
+            continue
+        have = one.get(op) or {}
+        sums = {field: count(have, field) + count(add, field)
+                for field in COUNTS + ["total_ns"]}
+        timed = sums["operations"] + sums["errors"]
+        both[op] = {**sums, "mean_ns": sums["total_ns"] / timed if timed else None}
+    return both
+
+
+def by_key(records):
+    keyed = {}
+    for record in records:
+        key = record_key(record)
+        keyed[key] = merged(keyed[key], record) if key in keyed else record
+    return keyed
+
+
 def counted(record, op):
     """What a record says of an operation, or None when it says nothing."""
     socket = record.get("record") == "connection"
@@ -183,11 +206,10 @@ def sees_kernel(source):
 
 def compare_objects(row, records, source, missed):
     """Each file and peer of the task, and no other."""
-    diffs, found, left = [], [], {}
+    diffs, found = [], []
     ops = OPS + (["fault"] if sees_kernel(source) else [])
-    for record in records:
-        if record["record"] == "connection" or record["kind"] != "disk":
-            left[record_key(record)] = record
+    left = by_key(record for record in records
+                  if record["record"] == "connection" or record["kind"] != "disk")
     for obj in row.objects:
         if not any(is_seen(obj, op) for op in obj["ops"] if op in ops):
             continue
@@ -215,9 +237,9 @@ def compare_latency(rows, records):
     slow = Worst("latencies of calls that take more than 5 ms: means within 10%, nothing else allowed")
     some = Worst("latencies: every call takes some time")
     for row in rows:
-        by_key = {record_key(record): record for record in records[row.task["task_id"]]}
+        keyed = by_key(records[row.task["task_id"]])
         for obj in row.objects:
-            record = by_key.get(key_of(obj))
+            record = keyed.get(key_of(obj))
             for op, truth in obj["ops"].items():
                 entry = counted(record, op) if record else None
                 # connections: not how long the calls took, see compare_durations()
@@ -355,13 +377,13 @@ def compare_connections(rows, records):
     """How many of each peer were met, opened, refused, closed, and are open."""
     diffs, seen = [], 0
     for row in rows:
-        by_key = {record_key(record): record for record in records[row.task["task_id"]]}
+        keyed = by_key(records[row.task["task_id"]])
         for obj in row.objects:
             truth = obj.get("connections")
             if not truth:
                 continue
             seen += 1
-            got = get(by_key.get(key_of(obj)), "connections") or {}
+            got = get(keyed.get(key_of(obj)), "connections") or {}
             # of one that was refused the socket ends unconnected: it was never open
             want = dict(truth, active=truth["met"] + truth["opened"] - truth["closed"])
             for field, val in want.items():
@@ -404,9 +426,9 @@ def compare_durations(rows, records):
     cnt = Worst("connect, accept, request and response: how many")
     queued = Worst("data that lay in the socket: mean within 10%")
     for row in rows:
-        by_key = {record_key(record): record for record in records[row.task["task_id"]]}
+        keyed = by_key(records[row.task["task_id"]])
         for obj in row.objects:
-            record = by_key.get(key_of(obj)) or {}
+            record = keyed.get(key_of(obj)) or {}
             for op in ("connect", "accept", "request", "response", "queued"):
                 truth, got = obj["ops"].get(op), record.get(op) or {}
                 name = f"{row.name} {op} {obj['name']}"
@@ -437,11 +459,11 @@ TCP_EXACT = {"rtt_us": ("rtt_ns", 1000), "rttvar_us": ("rttvar_ns", 1000),
 
 def compare_tcp(rows, records):
     for row in rows:
-        by_key = {record_key(record): record for record in records[row.task["task_id"]]}
+        keyed = by_key(records[row.task["task_id"]])
         for obj in row.objects:
             if "tcp" not in obj:
                 continue
-            tcp = get(by_key.get(key_of(obj)), "tcp") or {}
+            tcp = get(keyed.get(key_of(obj)), "tcp") or {}
             text = f"{row.name}: TCP's numbers of the {obj['role']}'s end"
             if row.name == "info-open":
                 diffs = [f"{name}: got {tcp.get(name)}, truth {obj['tcp'][field] * factor}"
