@@ -99,6 +99,12 @@ $(BUILD)/demo-service: tools/demo-service.c
 	$(call say,CC,$<)mkdir -p $(@D) && $(CC) -O2 -g -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE \
 		-MMD -MP -o $@ $< -luv -lpthread
 
+# What places cost, of the product's own objects.
+BENCH_WITH := $(filter $(BUILD)/user/base/%.o $(BUILD)/user/target/%.o,$(OBJ))
+$(BUILD)/bench-place: tools/bench-place.c tests/unit/own_function.h $(BENCH_WITH)
+	$(call say,CC,$<)mkdir -p $(@D) && $(CC) $(CFLAGS) $(BASE_CFLAGS) $(LDFLAGS) -o $@ \
+		$(filter-out %.h,$^) $(LDLIBS)
+
 programs: $(PROGRAMS)
 unit: $(UNIT)
 bpf-tests: $(BPF_TEST)
@@ -114,7 +120,7 @@ check: $(BUILD)/asyncscope.bpf.o
 	$(Q)BUILD=$(abspath $(BUILD)) tools/check
 format:
 	$(Q)git ls-files '*.c' '*.h' | grep -v '^vmlinux/.*/vmlinux.h' | xargs clang-format -i
-bench: all programs
+bench: all programs $(BUILD)/bench-place
 	$(Q)BUILD=$(abspath $(BUILD)) tools/bench
 soak: all programs
 	$(Q)BUILD=$(abspath $(BUILD)) tools/soak

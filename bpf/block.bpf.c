@@ -8,10 +8,10 @@
 #include "compat.bpf.h"
 
 struct disk_request {
-	u64 task; /* 0: not of a target */
-	u64 issue_ns;
-	u32 bytes; /* still to come */
-	u32 pad;
+	u64 task;
+	u64 issue_ns; /* 0: not issued, or put back */
+	u32 left; /* bytes that are not completed */
+	u32 total;
 };
 
 struct {
@@ -39,13 +39,24 @@ static __always_inline bool is_transfer(struct request *rq)
 	return op <= REQ_OP_FLUSH || op == REQ_OP_WRITE_ZEROES;
 }
 
-/* Queued in a scheduler: here the current thread is surely the one that wants it. */
+static __always_inline void drop(u64 key, struct disk_request *request)
+{
+	if (request->issue_ns)
+		gauge_add(GAUGE_DISK_IN_FLIGHT, -1);
+	bpf_map_delete_elem(&disk_requests, &key);
+}
+
+/* Here the current thread is the one that wants it: queued in a scheduler, or sent on directly. What
+ * stood under this address was another request, of which no end was seen (it was merged). */
 static __always_inline void inserted(struct request *rq)
 {
-	struct disk_request fresh = {};
+	struct disk_request fresh = {}, *old;
 	struct thread_state *thread;
 	u64 key = (u64)rq;
 
+	old = bpf_map_lookup_elem(&disk_requests, &key);
+	if (old)
+		drop(key, old);
 	if (!is_transfer(rq))
 		return;
 	thread = io_thread();
@@ -62,21 +73,31 @@ static __always_inline void issued(struct request *rq)
 	u64 key = (u64)rq;
 
 	request = bpf_map_lookup_elem(&disk_requests, &key);
-	if (request && request->issue_ns) {
-		/* put back and issued again, or an end that was not seen: it begins anew */
-		bpf_map_delete_elem(&disk_requests, &key);
-		gauge_add(GAUGE_DISK_IN_FLIGHT, -1);
-		request = NULL;
-	}
-	if (!request) {
+	/* with a scheduler whoever is there issues what others have queued */
+	if ((!request || request->issue_ns) && !BPF_CORE_READ(rq, q, elevator)) {
 		inserted(rq);
 		request = bpf_map_lookup_elem(&disk_requests, &key);
-		if (!request)
-			return;
 	}
-	request->bytes = BPF_CORE_READ(rq, __data_len);
+	if (!request)
+		return;
+	if (!request->issue_ns)
+		gauge_add(GAUGE_DISK_IN_FLIGHT, 1);
+	request->total = BPF_CORE_READ(rq, __data_len);
+	request->left = request->total;
 	request->issue_ns = bpf_ktime_get_ns();
-	gauge_add(GAUGE_DISK_IN_FLIGHT, 1);
+}
+
+/* The device was busy: it is issued again later, perhaps by a thread of the kernel. */
+static __always_inline void put_back(struct request *rq)
+{
+	struct disk_request *request;
+	u64 key = (u64)rq;
+
+	request = bpf_map_lookup_elem(&disk_requests, &key);
+	if (!request || !request->issue_ns)
+		return;
+	request->issue_ns = 0;
+	gauge_add(GAUGE_DISK_IN_FLIGHT, -1);
 }
 
 #define DISK_ID (1ULL << 63)
@@ -90,17 +111,18 @@ static __always_inline void completed(struct request *rq, s64 error, u32 bytes)
 	request = bpf_map_lookup_elem(&disk_requests, &key);
 	if (!request)
 		return;
-	if (!request->issue_ns || bytes < request->bytes) {
-		request->bytes -= bytes; /* the rest of it comes later */
+	if (!request->issue_ns)
+		return;
+	if (bytes < request->left && !error) {
+		request->left -= bytes; /* the rest of it comes later */
 		return;
 	}
 	now = bpf_ktime_get_ns();
 	if (operation_of(rq) == REQ_OP_READ)
 		op = IO_DISK_READ;
 	use_add(request->task, DISK_ID | request_dev(rq), USE(op, error ? USE_FAILED : USE_DONE),
-		now > request->issue_ns ? now - request->issue_ns : 1, bytes);
-	bpf_map_delete_elem(&disk_requests, &key);
-	gauge_add(GAUGE_DISK_IN_FLIGHT, -1);
+		now > request->issue_ns ? now - request->issue_ns : 1, request->total);
+	drop(key, request);
 }
 
 /* Until 5.10 the request was the second argument, behind its queue (commit a54895fa057c). */
@@ -122,6 +144,14 @@ int block_rq_issue(u64 *ctx)
 {
 	if (armed == ARMED_ALL)
 		issued(request_of(ctx));
+	return 0;
+}
+
+SEC("?raw_tp/block_rq_requeue")
+int block_rq_requeue(u64 *ctx)
+{
+	if (armed == ARMED_ALL)
+		put_back(request_of(ctx));
 	return 0;
 }
 

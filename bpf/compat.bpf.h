@@ -96,6 +96,20 @@ static __always_inline s64 file_refs(struct file *file)
 	return BPF_CORE_READ(file, f_count.counter);
 }
 
+/* An io_uring request's result was in `result` before 5.19 (commit cef216fc32d7). */
+struct io_kiocb___before_5_19 {
+	s32 result;
+} __attribute__((preserve_access_index));
+
+static __always_inline s32 ring_result(struct io_kiocb *req)
+{
+	struct io_kiocb___before_5_19 *old = (void *)req;
+
+	if (bpf_core_field_exists(old->result))
+		return BPF_CORE_READ(old, result);
+	return BPF_CORE_READ(req, cqe.res);
+}
+
 /* The disk of a request: rq_disk until 5.16 (commit f3fa33acca9f), since then its queue's. */
 struct request___before_5_17 {
 	struct gendisk *rq_disk;

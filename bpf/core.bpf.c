@@ -16,10 +16,7 @@ volatile __u64 stop_ns;
 
 struct guard_map guard_programs SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 16 << 20); /* --ring */
-} ring SEC(".maps");
+struct ring_map ring SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -272,7 +269,7 @@ static __always_inline u64 mask_equal(u32 a, u32 b)
 }
 
 /* Wakes the consumer only when there is much to read: it also looks by itself, on a clock. */
-static __always_inline u64 ring_flags(void)
+__hidden u64 ring_flags(void)
 {
 	u64 little = mask_less(bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA), cfg.wakeup_bytes);
 
@@ -280,7 +277,7 @@ static __always_inline u64 ring_flags(void)
 }
 
 /* The kernel says only no. If there was room, somebody else held the ring's lock. */
-static __always_inline void count_refused(u64 sz)
+__hidden void count_refused(u64 sz)
 {
 	u64 avail = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
 	u64 room = mask_less(avail + sz + BPF_RINGBUF_HDR_SZ, cfg.ring_sz);
@@ -363,21 +360,15 @@ __hidden void emit_end(u32 tgid, u64 now, u64 task, u32 state, u64 wakes)
 }
 
 /* Filled in but for the header's kind and process; path_sz bytes follow. */
-__hidden void emit_file(struct wire_file *file)
+__hidden bool emit_file(struct wire_file *file)
 {
 	u64 sz = sizeof(*file) + BOUND(file->path_sz, FILE_PATH_MAX);
 
 	fill_hdr(&file->hdr, WIRE_FILE, sz, bpf_get_current_pid_tgid() >> 32, bpf_ktime_get_ns());
-	if (bpf_ringbuf_output(&ring, file, sz, ring_flags()))
-		count_refused(sz);
-}
-
-__hidden void emit_conn(struct wire_conn *conn)
-{
-	conn->hdr.kind = WIRE_CONN;
-	conn->hdr.sz = sizeof(*conn);
-	if (bpf_ringbuf_output(&ring, conn, sizeof(*conn), ring_flags()))
-		count_refused(sizeof(*conn));
+	if (!bpf_ringbuf_output(&ring, file, sz, ring_flags()))
+		return true;
+	count_refused(sz);
+	return false;
 }
 
 __hidden void emit_latency(struct thread_state *thread, u32 tgid, u64 now)

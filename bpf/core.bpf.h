@@ -71,13 +71,13 @@ struct io_peer {
 /* One operation that has ended. Filled in by the source, in the thread's own context. */
 struct io_done {
 	struct file *file;
-	struct sock *sock; /* of a socket; io_finish() looks it up when it is NULL */
 	s64 ret; /* what the kernel returned: < 0 is an error */
 	u64 bytes;
 	u64 now;
 	u64 ns; /* how long it took; 0: its beginning was not seen */
 	u32 op; /* enum wire_io_op */
-	u32 on_socket; /* the call is one for sockets, should the file not be found */
+	u16 on_socket; /* the call is one for sockets, should the file not be found */
+	u16 peek; /* it leaves what it receives where it is */
 	struct io_peer peer; /* of a datagram */
 };
 
@@ -98,7 +98,7 @@ struct io_batch {
 
 enum io_level {
 	LEVEL_CALL, /* system calls, or the VFS functions */
-	LEVEL_SOCKET, /* the socket functions, which may run inside of these */
+	LEVEL_SOCKET, /* the functions of sockets and io_uring, which may run inside of these */
 	LEVEL_FAULT, /* a page of a mapped file is fetched, inside of anything */
 	LEVEL_CNT
 };
@@ -170,7 +170,19 @@ extern const volatile struct wire_config cfg;
 extern volatile __u32 armed;
 extern volatile __u64 stop_ns;
 
+/* The ring, for who fills a large record in place. Anything that is read of the target's memory is
+ * read before it reserves. */
+struct ring_map {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 16 << 20); /* --ring */
+};
+extern struct ring_map ring SEC(".maps");
+
 /* core.bpf.c */
+/* For a submit: wakes the consumer only when there is much to read. */
+__hidden u64 ring_flags(void);
+/* The ring had no room for so many bytes, or was locked. */
+__hidden void count_refused(u64 sz);
 __hidden bool is_target(u32 tgid);
 __hidden bool target_add(u32 tgid);
 __hidden void count_loss(u32 loss);
@@ -194,8 +206,7 @@ __hidden void emit_end(u32 tgid, u64 now, u64 task, u32 state, u64 wakes);
 __hidden void emit_rename(u32 tgid, u64 task, const char *comm);
 __hidden void emit_fork(u32 tgid, u32 child, u32 followed);
 __hidden void emit_exec(struct task_struct *task, u32 tid, u32 old_tid);
-__hidden void emit_file(struct wire_file *file);
-__hidden void emit_conn(struct wire_conn *conn);
+__hidden bool emit_file(struct wire_file *file); /* false: it was lost */
 __hidden void emit_latency(struct thread_state *thread, u32 tgid, u64 now);
 /* Finishes all frames of a thread, innermost first; at the end of the thread or the recording. */
 __hidden void emit_frames(struct thread_state *thread, struct task_struct *task,
@@ -213,7 +224,7 @@ __hidden void verb_wake(u32 runtime, u64 native);
 __hidden void verb_end(u32 runtime, u64 native, u32 state);
 
 /* Scratch slots for making a thread's state: one per context that makes one. */
-enum scratch_slot { SCRATCH_FORK, SCRATCH_SEED, SCRATCH_CNT };
+enum scratch_slot { SCRATCH_FORK, SCRATCH_WORKER, SCRATCH_SEED, SCRATCH_CNT };
 
 static __always_inline struct task_struct *current_task(void)
 {

@@ -294,8 +294,7 @@ __noinline int tell_file(u64 file_at, u64 id)
 	}
 	if (scratch->owner != self)
 		return 0; /* it is told at its next use */
-	emit_file(&scratch->file);
-	return 1;
+	return emit_file(&scratch->file);
 }
 
 static __always_inline u64 file_check(struct dentry *dentry)

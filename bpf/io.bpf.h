@@ -9,7 +9,13 @@
 
 #include "core.bpf.h"
 
-#define FMODE_READ 1
+#define FMODE_WRITE 2
+
+/* As the kernel does: what can be written to is written to. */
+static __always_inline u32 vmsplice_op(struct file *file)
+{
+	return BPF_CORE_READ(file, f_mode) & FMODE_WRITE ? IO_WRITE : IO_READ;
+}
 
 /* Values that a system call or a kernel function ends with. */
 #define EINTR_        4

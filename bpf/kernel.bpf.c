@@ -30,7 +30,7 @@ static __always_inline u32 level_of(u32 hook)
 {
 	if (hook == HOOK_FAULT)
 		return LEVEL_FAULT;
-	return hook >= HOOK_SEND && hook <= HOOK_LISTEN ? LEVEL_SOCKET : LEVEL_CALL;
+	return hook >= HOOK_SEND && hook <= HOOK_RING_WRITE ? LEVEL_SOCKET : LEVEL_CALL;
 }
 
 enum function {
@@ -124,6 +124,22 @@ static __always_inline void file_begins(struct thread_state *thread, struct entr
 	call->arg = (u64)other;
 }
 
+/* As call_begins(), in a request of io_uring; sockets are left to theirs, as above. */
+static __always_inline void ring_begins(struct thread_state *thread, struct entry *entry,
+					struct io_kiocb *req)
+{
+	struct file *file = BPF_CORE_READ(req, file);
+	struct io_call *call;
+
+	if (is_socket(file))
+		return;
+	call = call_begins(thread, entry);
+	if (!call)
+		return;
+	call->file = (u64)file;
+	call->arg = (u64)req;
+}
+
 /* As call_begins(), in a socket. The kernel's own sockets, as of file systems, have no file. */
 static __always_inline void socket_begins(struct thread_state *thread, struct entry *entry,
 					  struct socket *socket, u64 arg, u32 flags)
@@ -209,6 +225,10 @@ static __always_inline void hook_begins(struct entry *entry, u64 a, u64 b, u64 c
 	case HOOK_LISTEN:
 		socket_begins(thread, entry, (struct socket *)a, 0, 0);
 		break;
+	case HOOK_RING_READ:
+	case HOOK_RING_WRITE:
+		ring_begins(thread, entry, (struct io_kiocb *)a);
+		break;
 	case HOOK_CLOSE:
 		socket_closes((struct file *)b, bpf_ktime_get_ns());
 		break;
@@ -281,6 +301,21 @@ static __always_inline void finish_accept(struct thread_state *thread, struct io
 	}
 }
 
+#define EIOCBQUEUED_ 529
+
+/* A request is done, or io_uring tries it again elsewhere. What the disk does in the background ends in
+ * an interrupt, and is not seen. */
+static __always_inline void finish_ring(struct thread_state *thread, struct io_done *done,
+					struct io_kiocb *req)
+{
+	if (done->ret == -EAGAIN_ || done->ret == -EIOCBQUEUED_)
+		return;
+	if (!done->ret)
+		done->ret = ring_result(req);
+	done->bytes = done->ret > 0 ? done->ret : 0;
+	io_finish(thread, done);
+}
+
 /* Or an unsigned one; all others return a long, or the length of a file. */
 static __always_inline bool returns_int(u32 hook)
 {
@@ -316,7 +351,7 @@ static __always_inline void hook_ends(u32 hook, u64 sp, u64 ret)
 		done->op = IO_WRITE;
 		break;
 	case HOOK_VMSPLICE:
-		done->op = BPF_CORE_READ(file, f_mode) & FMODE_READ ? IO_READ : IO_WRITE;
+		done->op = vmsplice_op(file);
 		break;
 	case HOOK_SYNC:
 	case HOOK_SYNC_REGS:
@@ -344,6 +379,7 @@ static __always_inline void hook_ends(u32 hook, u64 sp, u64 ret)
 	case HOOK_SEND:
 	case HOOK_RECEIVE:
 		done->op = hook == HOOK_SEND ? IO_WRITE : IO_READ;
+		done->peek = call->peek;
 		if (call->peek)
 			done->bytes = 0;
 		if (done->ret >= 0)
@@ -359,6 +395,11 @@ static __always_inline void hook_ends(u32 hook, u64 sp, u64 ret)
 	case HOOK_LISTEN:
 		if (!done->ret)
 			socket_listens(file);
+		return;
+	case HOOK_RING_READ:
+	case HOOK_RING_WRITE:
+		done->op = hook == HOOK_RING_READ ? IO_READ : IO_WRITE;
+		finish_ring(thread, done, (struct io_kiocb *)call->arg);
 		return;
 	case HOOK_FAULT:
 		finish_fault(thread, done);

@@ -11,7 +11,7 @@
 #define MM_SWAPENTS   2
 #define MM_SHMEMPAGES 3
 
-/* The last sum that was told, by process and kind: the kernel tells sums, not changes. */
+/* The last sum that was told, by address space and kind: the kernel tells sums, not changes. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
@@ -22,25 +22,28 @@ struct {
 SEC("?tracepoint/kmem/rss_stat")
 int rss_stat(struct trace_event_raw_rss_stat *ctx)
 {
-	u64 tgid = bpf_get_current_pid_tgid() >> 32, key;
-	struct thread_state *thread;
+	struct thread_state *thread = NULL;
 	s64 sum, *last;
+	u64 key;
 
-	if (armed != ARMED_ALL || !is_target(tgid))
+	if (armed != ARMED_ALL)
 		return 0;
-	/* somebody else's memory, or what is swapped out */
-	if (!BPF_CORE_READ(ctx, curr) || BPF_CORE_READ(ctx, member) == MM_SWAPENTS)
-		return 0;
-	thread = io_thread();
-	if (!thread)
-		return 0;
+	/* whoever takes another one's pages away is charged with nothing, but the sum changes */
+	if (BPF_CORE_READ(ctx, curr)) {
+		thread = io_thread();
+		if (!thread)
+			return 0;
+	}
+	if (BPF_CORE_READ(ctx, member) == MM_SWAPENTS)
+		return 0; /* these are not resident */
 	sum = BPF_CORE_READ(ctx, size);
-	key = tgid << 2 | (BPF_CORE_READ(ctx, member) & 3);
+	key = (u64)BPF_CORE_READ(ctx, mm_id) << 2 | (BPF_CORE_READ(ctx, member) & 3);
 	last = bpf_map_lookup_elem(&rss_sums, &key);
 	if (last) {
-		innermost(thread)->c[COUNTER_RSS_GROWN] += sum - *last;
+		if (thread)
+			innermost(thread)->c[COUNTER_RSS_GROWN] += sum - *last;
 		*last = sum;
-	} else {
+	} else if (thread) {
 		bpf_map_update_elem(&rss_sums, &key, &sum, BPF_ANY); /* from here on */
 	}
 	return 0;

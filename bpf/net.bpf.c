@@ -50,8 +50,11 @@ struct conn {
 	u8 role; /* enum wire_conn_role */
 	u8 phase;
 	u8 active;
-	u8 in_connect; /* connect() has not returned: it will tell of its failure itself */
-	u32 pad;
+	u8 in_connect; /* connect() has not returned */
+	u8 failed; /* to connect, and the program has not fetched the error */
+	u8 closed; /* its end was told; the program may still read what came before */
+	u8 told; /* user space knows of it */
+	u8 pad;
 };
 
 struct {
@@ -164,26 +167,22 @@ static __always_inline u32 guess_role(struct sock *sk)
 	return ROLE_UNKNOWN;
 }
 
-/* Where a record of a connection is put together: 264 bytes are too many for the stack of those who
- * tell of one. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 2); /* 0: own context, 1: interrupts */
-	__type(key, u32);
-	__type(value, struct wire_conn);
-} conn_scratch SEC(".maps");
-
-/* What the last one left there. */
-static __always_inline void begin_record(struct wire_conn *record)
+/* A record to fill in and submit; NULL when there is no room. */
+static __always_inline struct wire_conn *conn_record(u32 event, u32 tgid, u64 now)
 {
-	record->local_port = 0;
-	record->peer_port = 0;
-	__builtin_memset(record->local, 0, sizeof(record->local));
-	__builtin_memset(record->peer, 0, sizeof(record->peer));
-	record->path[0] = 0;
-	record->rest_out = 0;
-	record->rest_in = 0;
-	record->rest_retransmits = 0;
+	struct wire_conn *record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
+
+	if (!record) {
+		count_refused(sizeof(*record));
+		return NULL;
+	}
+	__builtin_memset(record, 0, sizeof(*record));
+	record->hdr.kind = WIRE_CONN;
+	record->hdr.sz = sizeof(*record);
+	record->hdr.tgid = tgid;
+	record->hdr.ns = now;
+	record->event = event;
+	return record;
 }
 
 static __always_inline void fill_addresses(struct wire_conn *record, struct sock *sk)
@@ -208,7 +207,6 @@ static __always_inline void fill_path(struct wire_conn *record, struct sock *sk)
 	struct sock *peer = BPF_CORE_READ((struct unix_sock *)sk, peer);
 	u32 sz;
 
-	__builtin_memset(record->path, 0, sizeof(record->path));
 	if (!address && peer)
 		address = BPF_CORE_READ((struct unix_sock *)peer, addr);
 	if (!address)
@@ -255,39 +253,35 @@ static __always_inline void fill_tcp(struct wire_conn *record, struct conn *conn
 	conn->retransmits = record->retransmits;
 }
 
-/* `event` with bit 31: told from an interrupt, or from another context than the thread's own. */
-#define FROM_OUTSIDE (1U << 31)
 __noinline int tell_conn(u64 sock, u32 event, u64 now)
 {
 	struct conn *conn = bpf_map_lookup_elem(&conns, &sock);
 	struct sock *sk = (struct sock *)sock;
-	u32 slot = event & FROM_OUTSIDE ? 1 : 0;
-	struct wire_conn *record = bpf_map_lookup_elem(&conn_scratch, &slot);
-	u32 kind = event & ~FROM_OUTSIDE;
+	struct wire_conn *record;
 
-	if (!record || !conn)
+	if (!conn)
 		return 0;
-	record->hdr.tgid = conn->tgid;
-	record->hdr.ns = now;
+	record = conn_record(event, conn->tgid, now);
+	if (!record)
+		return 0;
+	conn->told = 1;
 	record->id = conn->id;
 	record->task = conn->owner;
 	record->since_ns = conn->since_ns;
 	record->family = sock_family(sk);
 	record->type = sock_type(sk);
 	record->protocol = sock_protocol(sk);
-	record->event = kind;
 	record->role = conn->role;
 	record->state = sock_state(sk);
 	record->flags = conn->active ? CONN_IS_ACTIVE : 0;
-	begin_record(record);
 	if (is_inet(record->family))
 		fill_addresses(record, sk);
 	else if (record->family == AF_UNIX_)
 		fill_path(record, sk);
 	/* what is charged is a matter of its own threads until it ends */
-	if (kind >= CONN_FAILED && has_segments(sk))
+	if (event >= CONN_FAILED && has_segments(sk))
 		fill_tcp(record, conn, sk);
-	emit_conn(record);
+	bpf_ringbuf_submit(record, ring_flags());
 	return 0;
 }
 
@@ -314,45 +308,69 @@ static __always_inline void begin_account(struct conn *conn, struct sock *sk)
 	conn->retransmits = BPF_CORE_READ(tcp, total_retrans);
 }
 
-/* Where a new entry is filled in: too much for the stack of those who make one. */
+/* What a new entry begins as: never written to. */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 2); /* 0: own context, 1: the walks */
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
 	__type(key, u32);
 	__type(value, struct conn);
 } conn_fresh SEC(".maps");
 
-static __always_inline struct conn *fresh_conn(u32 slot)
-{
-	struct conn *fresh = bpf_map_lookup_elem(&conn_fresh, &slot);
-
-	if (fresh)
-		__builtin_memset(fresh, 0, sizeof(*fresh));
-	return fresh;
-}
-
-/* Keeps a new entry; NULL when the table is full. */
-static __always_inline struct conn *keep(struct sock *sk, struct conn *fresh)
+/* A new entry, to be filled in in its place; NULL when the table is full. */
+static __always_inline struct conn *conn_new(struct sock *sk, u64 id, u64 ino, u64 now)
 {
 	u64 key = (u64)sk;
+	u32 zero = 0;
+	struct conn *fresh = bpf_map_lookup_elem(&conn_fresh, &zero), *conn;
 
+	if (!fresh)
+		return NULL;
 	if (bpf_map_update_elem(&conns, &key, fresh, BPF_ANY)) {
 		count_loss(LOSS_CONNS_FULL);
 		return NULL;
 	}
-	if (fresh->active)
-		gauge_add(GAUGE_CONNECTIONS, 1);
-	return bpf_map_lookup_elem(&conns, &key);
+	conn = bpf_map_lookup_elem(&conns, &key);
+	if (!conn)
+		return NULL;
+	conn->id = id | OBJECT_IS_SOCKET;
+	conn->since_ns = now;
+	begin_account(conn, sk);
+	conn->ino = ino;
+	return conn;
+}
+
+static __always_inline void activate(struct conn *conn)
+{
+	if (conn->active)
+		return;
+	conn->active = 1;
+	gauge_add(GAUGE_CONNECTIONS, 1);
+}
+
+static __always_inline void deactivate(struct conn *conn)
+{
+	if (!conn->active)
+		return;
+	conn->active = 0;
+	gauge_add(GAUGE_CONNECTIONS, -1);
 }
 
 static __always_inline void forget(struct sock *sk, struct conn *conn)
 {
 	u64 key = (u64)sk;
 
-	if (conn->active)
-		gauge_add(GAUGE_CONNECTIONS, -1);
-	conn->active = 0;
+	deactivate(conn);
 	bpf_map_delete_elem(&conns, &key);
+}
+
+/* Its end, told once. */
+static __always_inline void conn_ends(struct sock *sk, struct conn *conn, u64 now)
+{
+	deactivate(conn);
+	if (conn->closed)
+		return;
+	conn->closed = 1;
+	tell_conn(as_number(sk), CONN_CLOSED, now);
 }
 
 /* The current thread uses a socket for the first time, or as the first one. */
@@ -361,31 +379,25 @@ __noinline int meet_socket(u64 sock, u64 ino, u64 now)
 	struct thread_state *thread = io_thread();
 	struct sock *sk = (struct sock *)sock;
 	struct conn *conn = bpf_map_lookup_elem(&conns, &sock);
-	struct conn *fresh;
 
 	if (!thread)
 		return 0;
-	if (conn && conn->ino == ino) {
-		/* seeded: now it is known whose it is */
-		conn->owner = innermost(thread)->task;
-		tell_conn(sock, CONN_SEEN, now);
-		return 0;
+	if (!conn || conn->ino != ino) {
+		if (conn)
+			forget(sk,
+			       conn); /* its end was not seen: the process that had it is gone */
+		conn = conn_new(sk, object_id(thread), ino, now);
+		if (!conn)
+			return 0;
+		conn->tgid = thread->tgid;
+		conn->role = guess_role(sk);
+		if (is_open_state(sk))
+			activate(conn);
 	}
-	if (conn)
-		forget(sk, conn); /* its end was not seen: the process that had it is gone */
-	fresh = fresh_conn(0);
-	if (!fresh)
-		return 0;
-	fresh->id = object_id(thread);
-	fresh->ino = ino;
-	fresh->owner = innermost(thread)->task;
-	fresh->since_ns = now;
-	fresh->tgid = thread->tgid;
-	fresh->role = guess_role(sk);
-	fresh->active = is_open_state(sk);
-	begin_account(fresh, sk);
-	if (keep(sk, fresh))
-		tell_conn(sock, CONN_SEEN, now);
+	/* or seeded: now it is known whose it is */
+	if (!conn->owner)
+		conn->owner = innermost(thread)->task;
+	tell_conn(sock, CONN_SEEN, now);
 	return 0;
 }
 
@@ -395,7 +407,7 @@ static __always_inline struct conn *conn_of(struct sock *sk, u64 ino, u64 now)
 	u64 key = (u64)sk;
 	struct conn *conn = bpf_map_lookup_elem(&conns, &key);
 
-	if (conn && conn->ino == ino && conn->owner)
+	if (conn && conn->ino == ino && conn->owner && conn->told)
 		return conn;
 	meet_socket(as_number(sk), ino, now);
 	return bpf_map_lookup_elem(&conns, &key);
@@ -410,35 +422,28 @@ __noinline u64 peer_object(u64 sock, u64 now)
 	struct peer_key key = {.sock = sock};
 	struct wire_conn *record;
 	u64 *known, id;
-	u32 slot = 0;
 
 	if (!thread)
-		return 0;
+		return OBJECT_IS_SOCKET;
 	key.peer = thread->peer;
 	known = bpf_map_lookup_elem(&peers, &key);
 	if (known)
 		return *known;
-	record = bpf_map_lookup_elem(&conn_scratch, &slot);
+	record = conn_record(CONN_SEEN, thread->tgid, now);
 	if (!record)
-		return 0;
-	id = object_id(thread);
-	record->hdr.tgid = thread->tgid;
-	record->hdr.ns = now;
+		return OBJECT_IS_SOCKET; /* it is told at its next use */
+	id = object_id(thread) | OBJECT_IS_SOCKET;
 	record->id = id;
 	record->task = innermost(thread)->task;
 	record->since_ns = now;
 	record->family = key.peer.family;
 	record->type = sock_type(sk);
 	record->protocol = sock_protocol(sk);
-	record->event = CONN_SEEN;
 	record->role = ROLE_DATAGRAM;
-	record->state = 0;
-	record->flags = 0;
-	begin_record(record);
 	fill_addresses(record, sk);
 	record->peer_port = key.peer.port;
 	__builtin_memcpy(record->peer, key.peer.addr, sizeof(record->peer));
-	emit_conn(record);
+	bpf_ringbuf_submit(record, ring_flags());
 	bpf_map_update_elem(&peers, &key, &id, BPF_ANY);
 	return id;
 }
@@ -523,18 +528,16 @@ __hidden int socket_finish(struct thread_state *thread, struct io_done *done)
 	u32 use = USE(done->op, outcome_of(done->ret));
 	struct frame *frame = innermost(thread);
 	struct conn *conn = NULL;
-	struct sock *sk = done->sock;
+	struct sock *sk = done->file ? sock_of_file(done->file) : NULL;
 	u64 object;
 
-	if (!sk && done->file)
-		sk = sock_of_file(done->file);
-	count_socket(frame, done, sk && sock_type(sk) != SOCK_STREAM_);
-	if (sk && done->file)
+	count_socket(frame, done, sk && sock_type(sk) != SOCK_STREAM_ && !done->peek);
+	if (sk)
 		conn = conn_of(sk, socket_ino(done->file), done->now);
 	if (!conn) {
 		if (!sk)
 			count_loss(LOSS_FILE_UNKNOWN);
-		use_add(frame->task, 0, use, done->ns, done->bytes);
+		use_add(frame->task, OBJECT_IS_SOCKET, use, done->ns, done->bytes);
 		return 0;
 	}
 	object = conn->id;
@@ -556,49 +559,49 @@ __hidden void socket_connect_begins(struct thread_state *thread, struct file *fi
 {
 	struct sock *sk = sock_of_file(file);
 	u64 ino = socket_ino(file), key = (u64)sk;
-	struct conn *conn, *fresh;
+	struct conn *conn;
 
 	if (!sk)
 		return;
 	conn = bpf_map_lookup_elem(&conns, &key);
-	/* asked again how far it has come */
-	if (conn && conn->ino == ino && conn->connect_ns && sock_state(sk) == TCP_SYN_SENT) {
-		conn->in_connect = 1;
-		return;
+	if (conn && conn->ino == ino) {
+		if (conn->active)
+			return; /* it will fail: it is connected */
+		/* asks how far it has come, or for the error: it is not another attempt */
+		if (conn->failed || (conn->connect_ns && sock_state(sk) == TCP_SYN_SENT)) {
+			conn->in_connect = 1;
+			return;
+		}
 	}
-	if (conn && conn->ino == ino && conn->active)
-		return; /* it will fail: it is connected */
 	if (conn)
 		forget(sk, conn);
 	/* another end is another object, even on the same socket */
-	fresh = fresh_conn(0);
-	if (!fresh)
+	conn = conn_new(sk, object_id(thread), ino, now);
+	if (!conn)
 		return;
-	fresh->id = object_id(thread);
-	fresh->ino = ino;
-	fresh->owner = innermost(thread)->task;
-	fresh->since_ns = now;
-	fresh->connect_ns = now;
-	fresh->tgid = thread->tgid;
-	fresh->role = is_datagram(sk) ? ROLE_DATAGRAM : ROLE_CLIENT;
-	fresh->in_connect = 1;
-	begin_account(fresh, sk);
-	keep(sk, fresh);
+	conn->owner = innermost(thread)->task;
+	conn->connect_ns = now;
+	conn->tgid = thread->tgid;
+	conn->role = is_datagram(sk) ? ROLE_DATAGRAM : ROLE_CLIENT;
+	conn->in_connect = 1;
 }
 
-/* The connection is there, or has failed: `ret` < 0. */
-static __always_inline void connected(struct conn *conn, struct sock *sk, s64 ret, u64 now,
-				      u32 where)
+/* The connection is there, or has failed. */
+static __always_inline void connected(struct conn *conn, struct sock *sk, bool ok, u64 now)
 {
-	u64 ns = now > conn->connect_ns ? now - conn->connect_ns : 1;
+	u64 since = conn->connect_ns;
 
 	conn->connect_ns = 0;
-	if (ret >= 0) {
-		conn->active = 1;
-		gauge_add(GAUGE_CONNECTIONS, 1);
+	if (ok) {
+		activate(conn);
+	} else {
+		conn->failed = 1;
+		conn->closed = 1; /* what is told of it now is its end, too */
 	}
-	use_add(conn->owner, conn->id, USE(IO_CONNECT, ret < 0 ? USE_FAILED : USE_DONE), ns, 0);
-	tell_conn(as_number(sk), (ret >= 0 ? CONN_OPENED : CONN_FAILED) | where, now);
+	/* one that was on its way when recording began: its time is not known */
+	use_add(conn->owner, conn->id, USE(IO_CONNECT, ok ? USE_DONE : USE_FAILED),
+		since && now > since ? now - since : 0, 0);
+	tell_conn(as_number(sk), ok ? CONN_OPENED : CONN_FAILED, now);
 }
 
 /* A connection that could not be made is told as a record, whenever that becomes known, and counted
@@ -608,60 +611,56 @@ __hidden void socket_connect_ends(struct thread_state *thread, struct file *file
 	struct sock *sk = sock_of_file(file);
 	u64 key = (u64)sk;
 	struct conn *conn = sk ? bpf_map_lookup_elem(&conns, &key) : NULL;
+	bool failed = ret < 0 && !is_again(ret);
 
 	if (!conn || !conn->in_connect) {
-		if (ret < 0 && !is_again(ret))
-			innermost(thread)->c[COUNTER_NET_ERRORS]++;
+		innermost(thread)->c[COUNTER_NET_ERRORS] += failed;
 		return;
 	}
 	conn->in_connect = 0;
-	if (!conn->connect_ns)
-		return; /* its state has told already */
 	if (is_datagram(sk)) {
 		conn->connect_ns = 0;
 		tell_conn(as_number(sk), CONN_SEEN, now);
-		if (ret < 0)
-			innermost(thread)->c[COUNTER_NET_ERRORS]++;
-	} else if (ret < 0 ? !is_again(ret) : !is_tcp(sk)) {
-		connected(conn, sk, ret, now, 0);
-		if (ret < 0)
-			forget(sk, conn);
+		innermost(thread)->c[COUNTER_NET_ERRORS] += failed;
+	} else if (conn->connect_ns && (failed || (ret >= 0 && !is_tcp(sk)))) {
+		connected(conn, sk, !failed, now); /* else its state has told already */
 	}
+	if (failed)
+		conn->failed = 0; /* now the program knows */
 }
 
 /* How long accept() took tells nothing; how long the connection waited for it does. */
 __hidden void socket_accepted(struct thread_state *thread, struct file *file, u64 now)
 {
 	struct sock *sk = sock_of_file(file);
-	u64 key = (u64)sk, *arrival, ns = 0;
-	struct conn *conn, *fresh;
+	u64 key = (u64)sk, *arrival, ino, ns = 0;
+	struct conn *conn;
 
 	if (!sk)
 		return;
-	fresh = fresh_conn(0);
-	if (!fresh)
-		return;
-	fresh->id = object_id(thread);
-	fresh->ino = socket_ino(file);
-	fresh->owner = innermost(thread)->task;
-	fresh->since_ns = now;
-	fresh->tgid = thread->tgid;
-	fresh->role = ROLE_SERVER;
-	fresh->active = is_open_state(sk);
+	ino = socket_ino(file);
+	conn = bpf_map_lookup_elem(&conns, &key);
+	if (!conn || conn->ino != ino) { /* else a walk over descriptors was faster */
+		if (conn)
+			forget(sk, conn);
+		conn = conn_new(sk, object_id(thread), ino, now);
+		if (!conn)
+			return;
+	}
+	conn->owner = innermost(thread)->task;
+	conn->tgid = thread->tgid;
+	conn->role = ROLE_SERVER;
+	if (is_open_state(sk))
+		activate(conn);
 	arrival = bpf_map_lookup_elem(&arrivals, &key);
 	if (arrival) {
 		ns = now > *arrival ? now - *arrival : 1;
 		bpf_map_delete_elem(&arrivals, &key);
 	}
-	use_add(fresh->owner, fresh->id, USE(IO_ACCEPT, USE_DONE), ns, 0);
-	conn = keep(sk, fresh);
-	if (!conn)
-		return;
+	use_add(conn->owner, conn->id, USE(IO_ACCEPT, USE_DONE), ns, 0);
 	tell_conn(as_number(sk), CONN_OPENED, now);
-	if (!fresh->active) {
-		tell_conn(as_number(sk), CONN_CLOSED, now); /* the other end was faster */
-		forget(sk, conn);
-	}
+	if (!conn->active)
+		conn_ends(sk, conn, now); /* the other end was faster */
 }
 
 __hidden void socket_listens(struct file *file)
@@ -687,8 +686,7 @@ __hidden void socket_closes(struct file *file, u64 now)
 	conn = bpf_map_lookup_elem(&conns, &key);
 	if (!conn || (is_tcp(sk) && sock_state(sk) != TCP_CLOSE))
 		return;
-	if (conn->active)
-		tell_conn(as_number(sk), CONN_CLOSED, now);
+	conn_ends(sk, conn, now);
 	forget(sk, conn);
 }
 
@@ -698,7 +696,8 @@ int inet_sock_set_state(u64 *ctx)
 {
 	struct sock *sk = (struct sock *)ctx[0];
 	int from = ctx[1], to = ctx[2];
-	u64 key = (u64)sk, now;
+	u64 key = (u64)sk, now, ino;
+	struct socket *socket;
 	struct conn *conn;
 
 	if (armed != ARMED_ALL || (to != TCP_ESTABLISHED && to != TCP_CLOSE))
@@ -712,15 +711,24 @@ int inet_sock_set_state(u64 *ctx)
 	conn = bpf_map_lookup_elem(&conns, &key);
 	if (!conn)
 		return 0;
-	if (from == TCP_SYN_SENT) {
-		connected(conn, sk, to == TCP_ESTABLISHED ? 0 : -1, now, FROM_OUTSIDE);
-		return 0; /* of a failed one nothing more will be heard but its close() */
-	}
-	if (to != TCP_CLOSE)
+	socket = BPF_CORE_READ(sk, sk_socket);
+	ino = socket ? BPF_CORE_READ(socket, file, f_inode, i_ino) : 0;
+	if (ino && ino != conn->ino) {
+		forget(sk, conn); /* the same memory, another socket */
 		return 0;
-	if (conn->active)
-		tell_conn(as_number(sk), CONN_CLOSED | FROM_OUTSIDE, now);
-	forget(sk, conn);
+	}
+	if (from == TCP_SYN_SENT && to == TCP_ESTABLISHED) {
+		connected(conn, sk, true, now);
+	} else if (to == TCP_CLOSE && socket && BPF_CORE_READ(socket, sk)) {
+		/* its program has it still, and may read what is left in it */
+		if (from == TCP_SYN_SENT)
+			connected(conn, sk, false, now);
+		else
+			conn_ends(sk, conn, now);
+	} else if (to == TCP_CLOSE) {
+		conn_ends(sk, conn, now);
+		forget(sk, conn);
+	}
 	return 0;
 }
 
@@ -755,25 +763,20 @@ static u64 seeded_cnt;
 static __always_inline void seed_socket(struct task_struct *task, struct file *file,
 					struct sock *sk)
 {
-	u64 key = (u64)sk, ino = socket_ino(file);
-	struct conn *conn = bpf_map_lookup_elem(&conns, &key), *fresh;
+	u64 key = (u64)sk, ino = socket_ino(file), now = bpf_ktime_get_ns();
+	struct conn *conn = bpf_map_lookup_elem(&conns, &key);
 
 	if (conn && conn->ino == ino)
-		return; /* a second descriptor */
+		return; /* a second descriptor, or its program was faster */
 	/* no thread's sequence: threads have their own on this moment */
-	fresh = fresh_conn(1);
-	if (!fresh)
+	conn = conn_new(sk, 1ULL << 62 | ++seeded_cnt, ino, now);
+	if (!conn)
 		return;
-	fresh->id = 1ULL << 62 | ++seeded_cnt;
-	fresh->ino = ino;
-	fresh->since_ns = bpf_ktime_get_ns();
-	fresh->tgid = task->tgid;
-	fresh->role = guess_role(sk);
-	fresh->active = is_open_state(sk);
-	begin_account(fresh, sk);
-	conn = keep(sk, fresh);
-	if (conn)
-		tell_conn(as_number(sk), CONN_SEEN | FROM_OUTSIDE, fresh->since_ns);
+	conn->tgid = task->tgid;
+	conn->role = guess_role(sk);
+	if (is_open_state(sk))
+		activate(conn);
+	tell_conn(as_number(sk), CONN_SEEN, now);
 }
 
 SEC("?iter/task_file")
@@ -802,7 +805,7 @@ int walk_sockets(struct bpf_iter__task_file *ctx)
 	case WALK_LAST:
 		conn = bpf_map_lookup_elem(&conns, &key);
 		if (conn && conn->ino == socket_ino(file)) {
-			tell_conn(as_number(sk), CONN_LAST | FROM_OUTSIDE, stop_ns);
+			tell_conn(as_number(sk), CONN_LAST, stop_ns);
 			bpf_map_delete_elem(&conns, &key); /* further descriptors: told already */
 		}
 		break;

@@ -277,13 +277,14 @@ int BPF_PROG(sched_wakeup, struct task_struct *task)
 }
 
 /* A thread of a target begins to exist. */
-static __always_inline void thread_begins(struct task_struct *parent, struct task_struct *child)
+static __always_inline void thread_begins(struct task_struct *parent, struct task_struct *child,
+					  u32 slot)
 {
 	struct thread_state *state, *maker;
 	u64 now, maker_task;
 
 	now = bpf_ktime_get_ns();
-	state = thread_new(child, now, SCRATCH_FORK);
+	state = thread_new(child, now, slot);
 	if (!state)
 		return;
 	/* it waits for its first turn from now on */
@@ -310,7 +311,7 @@ int BPF_PROG(sched_process_fork, struct task_struct *parent, struct task_struct 
 		if (!followed)
 			return 0;
 	}
-	thread_begins(parent, child);
+	thread_begins(parent, child, SCRATCH_FORK);
 	return 0;
 }
 
@@ -321,7 +322,7 @@ SEC("tp_btf/task_newtask")
 int BPF_PROG(task_newtask, struct task_struct *task)
 {
 	if (armed && task->flags & PF_IO_WORKER && is_target(task->tgid))
-		thread_begins(current_task(), task);
+		thread_begins(current_task(), task, SCRATCH_WORKER);
 	return 0;
 }
 

@@ -100,6 +100,15 @@ struct user_msghdr {
 };
 #define MMSGHDR_LEN_OFF 56
 
+/* What is only looked at is received later. */
+static __always_inline void peeks(struct io_done *done, u64 flags)
+{
+	if (!(flags & MSG_PEEK_))
+		return;
+	done->peek = true;
+	done->bytes = 0;
+}
+
 static __always_inline u32 rule_of(u64 nr)
 {
 	return nr < SYSCALL_CNT ? calls[BOUND(nr, SYSCALL_CNT)] : CALL_NONE;
@@ -158,7 +167,9 @@ __noinline int account_message(u32 idx)
 	bpf_probe_read_user(&hdr, sizeof(hdr), (void *)at);
 	bpf_probe_read_user(&sz, sizeof(sz), (void *)(at + MMSGHDR_LEN_OFF));
 	done->ret = sz;
-	done->bytes = done->op == IO_READ && thread->batch.flags & MSG_PEEK_ ? 0 : sz;
+	done->bytes = sz;
+	if (done->op == IO_READ)
+		peeks(done, thread->batch.flags);
 	if (idx)
 		done->ns = 0; /* one call took it all */
 	done->peer.family = 0;
@@ -296,12 +307,11 @@ static __always_inline void account_io(struct thread_state *thread, struct task_
 		done->op = IO_SYNC;
 		break;
 	case CALL_VMSPLICE:
-		done->op = BPF_CORE_READ(file, f_mode) & FMODE_READ ? IO_READ : IO_WRITE;
+		done->op = vmsplice_op(file);
 		break;
 	case CALL_RECVFROM:
 		done->on_socket = true;
-		if (argument(regs, 3) & MSG_PEEK_)
-			done->bytes = 0;
+		peeks(done, argument(regs, 3));
 		if (done->ret >= 0)
 			read_peer(&done->peer, argument(regs, 4));
 		break;
@@ -313,8 +323,7 @@ static __always_inline void account_io(struct thread_state *thread, struct task_
 		break;
 	case CALL_RECVMSG:
 		done->on_socket = true;
-		if (argument(regs, 2) & MSG_PEEK_)
-			done->bytes = 0;
+		peeks(done, argument(regs, 2));
 		account_msghdr(thread, done, argument(regs, 1));
 		return;
 	case CALL_SENDMSG:

@@ -253,10 +253,14 @@ enum wire_io_op {
 
 struct wire_use_key {
 	__u64 task;
-	__u64 object; /* the id of a WIRE_FILE or WIRE_CONN; of disks 1 << 63 | device; 0: unknown */
+	__u64 object; /* the id of a WIRE_FILE or WIRE_CONN; of disks 1 << 63 | device; 0: a file that
+			* is not known */
 	__u32 op; /* enum wire_io_op */
 	__u32 pad;
 };
+
+/* Set in the ids of sockets and their peers; alone: a socket that is not known. */
+#define OBJECT_IS_SOCKET (1ULL << 61)
 
 /* Four buckets per power of two from 2^IO_MIN_LOG2 nanoseconds on; the first and the last one take
  * what is beyond. */
@@ -445,6 +449,8 @@ enum wire_io_source {
 	X(inet_accept, ACCEPT, 4, 0)                                                               \
 	X(unix_accept, ACCEPT, 4, 0)                                                               \
 	X(inet_listen, LISTEN, 2, 0)                                                               \
+	X(io_read, RING_READ, 2, 0)                                                                \
+	X(io_write, RING_WRITE, 2, 0)                                                              \
 	X(filemap_fault, FAULT, 1, 0)
 
 /* Those of which only the beginning matters: X(function, what it does) */
@@ -469,6 +475,8 @@ enum wire_hook {
 	HOOK_CONNECT, /* struct socket * */
 	HOOK_ACCEPT, /* struct socket * that listens, the new one */
 	HOOK_LISTEN,
+	HOOK_RING_READ, /* struct io_kiocb * of io_uring */
+	HOOK_RING_WRITE,
 	HOOK_CLOSE, /* struct inode *, struct file * of a socket */
 	HOOK_FAULT, /* struct vm_fault * */
 	HOOK_READY, /* struct sock * */

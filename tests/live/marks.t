@@ -12,6 +12,20 @@ for scenario in nest deep missing-leave thread-exit wakes cancel existing orderi
 	compare marks.py "$scenario" "$program_out" "$work/$scenario.ndjson"
 done
 
+# a probe that is not at its function's first byte sees the same
+start_program marks_pushed nest
+out=$("$TRACER" runtimes -p "$program" -v)
+is "$(grep -c 'probe marks_.*, push at +4, emulated$' <<<"$out")" 5 \
+	"marks_pushed: its probes are behind endbr64" || diag "$out"
+out=$("$TRACER" check -p "$program" -v)
+like "$out" "^Process $program, marks_pushed: 5 probes, 5 on instructions that the kernel emulates" \
+	"marks_pushed: check says so"
+is "$(grep -c 'probe marks_.*, push at +4, emulated$' <<<"$out")" 5 "marks_pushed: of each"
+go
+wait_end "$program" 60
+record "$work/pushed.ndjson" marks_pushed nest
+compare marks.py nest "$program_out" "$work/pushed.ndjson"
+
 options=()
 # what a second tracer's rings and a loaded machine surely carry; 100,000 is the benchmark's
 for run in 1 ${FULL:+2 3}; do

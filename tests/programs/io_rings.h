@@ -16,6 +16,7 @@ struct ring {
 	unsigned int *sq_tail, *sq_mask, *sq_array, *cq_head, *cq_tail, *cq_mask;
 	struct io_uring_sqe *sqes;
 	struct io_uring_cqe *cqes;
+	uint8_t flags; /* of each operation: IOSQE_* */
 };
 
 static inline void *map_ring(int fd, size_t sz, off_t off)
@@ -64,6 +65,7 @@ static inline ssize_t ring_call(struct row *row, int opcode, int fd, size_t sz)
 
 	memset(sqe, 0, sizeof(*sqe));
 	sqe->opcode = (uint8_t)opcode;
+	sqe->flags = ring.flags;
 	sqe->fd = fd;
 	sqe->addr = (uintptr_t)row->buf;
 	sqe->len = (uint32_t)sz;

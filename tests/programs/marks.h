@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The functions that the `marks` runtime probes, and the same bookkeeping done by the program
- * itself. Included by marks.c, and by spin.c for the functions alone.
+ * itself. Included by marks.c, and by spin.c for the functions alone. Who has such functions of his
+ * own (marks_pushed.c) defines MARKS_OWN.
  */
 #ifndef MARKS_H
 #define MARKS_H
@@ -9,6 +10,7 @@
 #include "truth.h"
 #include "../../bpf/wire.h"
 
+#ifndef MARKS_OWN
 /*
  * The one-byte nop that patchable_function_entry puts first is an instruction that the kernel
  * emulates, so that a probe on it costs no single-step. The empty asm keeps the call and its
@@ -46,6 +48,7 @@ void asyncscope_end(uint64_t id, int state)
 {
 	__asm__ volatile("" ::"r"(id), "r"(state) : "memory");
 }
+#endif
 
 /* What really happened to a task. Ids are small, so they index the table. */
 #define TASK_CNT 128

@@ -46,7 +46,7 @@ static const char *const op_names[] = {
 struct tally {
 	uint64_t operations, bytes, errors, again;
 	uint64_t messages; /* datagrams in them */
-	uint64_t timed, ns, max_ns; /* operations and errors */
+	uint64_t timed, ns; /* operations and errors */
 	uint64_t unsure_ns; /* of these: in calls that were preempted, inside or beside the clock */
 };
 
@@ -161,8 +161,6 @@ static inline void tally_ns(struct tally *tally, uint64_t ns)
 {
 	tally->timed++;
 	tally->ns += ns;
-	if (ns > tally->max_ns)
-		tally->max_ns = ns;
 }
 
 static inline void tally_time(struct tally *tally, const struct stamp *begin, uint64_t end_ns)
@@ -406,11 +404,9 @@ static inline void print_tally(const char *name, const struct tally *tally, bool
 		return;
 	printf("%s\"%s\": {\"operations\": %" PRIu64 ", \"bytes\": %" PRIu64
 	       ", \"errors\": %" PRIu64 ", \"again\": %" PRIu64 ", \"messages\": %" PRIu64
-	       ", \"timed\": %" PRIu64 ", \"ns\": %" PRIu64 ", \"max_ns\": %" PRIu64
-	       ", \"unsure_ns\": %" PRIu64 "}",
+	       ", \"timed\": %" PRIu64 ", \"ns\": %" PRIu64 ", \"unsure_ns\": %" PRIu64 "}",
 	       *first ? "" : ", ", name, tally->operations, tally->bytes, tally->errors,
-	       tally->again, tally->messages, tally->timed, tally->ns, tally->max_ns,
-	       tally->unsure_ns);
+	       tally->again, tally->messages, tally->timed, tally->ns, tally->unsure_ns);
 	*first = false;
 }
 

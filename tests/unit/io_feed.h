@@ -80,6 +80,7 @@ __attribute__((unused)) static struct wire_conn *make_conn(uint64_t ns, uint64_t
 	conn->type = SOCK_STREAM;
 	conn->protocol = IPPROTO_TCP;
 	conn->min_rtt_us = ~0U;
+	conn->flags = event == CONN_CLOSED ? CONN_IS_ACTIVE : 0;
 	return conn;
 }
 

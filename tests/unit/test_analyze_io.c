@@ -98,6 +98,18 @@ static void test_sync(void)
 	add_use(model, THREAD(7), RICH_WAL, IO_SYNC, 20, 0, 90 * MS);
 	expect(model, "slow-sync", SEVERITY_WARNING, "/srv/db/wal, db[7], 18% of its life");
 
+	/* a quick one that takes more time does not hide the slow one */
+	model = two_threads();
+	add_use(model, THREAD(7), RICH_DATA, IO_SYNC, 2000, 0, 1 * MS);
+	add_use(model, THREAD(7), RICH_WAL, IO_SYNC, 20, 0, 40 * MS);
+	expect(model, "slow-sync", SEVERITY_WARNING, "/srv/db/wal, db[7], 8% of its life");
+	/* many files, none of which is worth a word */
+	model = two_threads();
+	for (uint32_t i = 0; i < 5; i++)
+		add_use(model, THREAD(7), add_object(model, OBJECT_REGULAR, "/x"), IO_SYNC, 10, 0,
+			20 * MS);
+	expect(model, "slow-sync", SEVERITY_WARNING, "(50 syncs, db[7], 10% of its life)");
+
 	/* of folded tasks */
 	model = two_threads();
 	add_use(model, 0, RICH_WAL, IO_SYNC, 100, 0, 20 * MS)->class_idx = 0;
@@ -142,7 +154,21 @@ static void test_queues(void)
 
 	model = two_threads();
 	add_use(model, THREAD(8), RICH_CLIENTS, IO_QUEUED, 1000, 0, 70 * MS);
+	model->tasks[1].c[COUNTER_BLOCKED_LOCK] = 6 * SEC;
 	expect(model, "receive-queue", SEVERITY_WARNING, "the program comes late|web[8]");
+	/* a worker that takes the next message when it is done: most at once, some after a while */
+	model = two_threads();
+	model->tasks[1].c[COUNTER_ON_CPU] = 1 * SEC;
+	hist__add(&add_use(model, THREAD(8), RICH_CLIENTS, IO_QUEUED, 2000, 0, 0)->latency, 1 * MS,
+		  1900);
+	hist__add(&model->uses[0].latency, 60 * MS, 100);
+	expect(model, "receive-queue", SEVERITY_INFO, "the program comes late|web[8]");
+	/* the same in a task whose thread has no time for it */
+	model = two_threads();
+	add_marks(model, 5)->tid = 8;
+	model->tasks[1].c[COUNTER_ON_CPU] = 6 * SEC;
+	add_use(model, TASK(5), RICH_CLIENTS, IO_QUEUED, 1000, 0, 70 * MS);
+	expect(model, "receive-queue", SEVERITY_WARNING, "the program comes late");
 	model = two_threads();
 	add_use(model, THREAD(8), RICH_CLIENTS, IO_QUEUED, 99, 0, 70 * MS);
 	expect(model, "receive-queue", -1, NULL);
@@ -181,6 +207,36 @@ static void test_errors(void)
 	model = two_threads();
 	add_use(model, THREAD(8), RICH_REDIS, IO_CONNECT, 0, 0, 0)->errors = 40;
 	expect(model, "network-errors", SEVERITY_WARNING, "100%|tcp 10.0.0.7:6379 by web[8] (40)");
+	/* one that worked, too, is not one that never does; nor is one end of localhost */
+	model = two_threads();
+	add_use(model, THREAD(8), RICH_REDIS, IO_CONNECT, 100, 0, 0)->errors = 40;
+	expect(model, "network-errors", SEVERITY_INFO, "29%|tcp 10.0.0.7:6379 by web[8] (40)");
+	model = two_threads();
+	add_use(model, THREAD(8), add_object(model, OBJECT_TCP, "[::1]:5432"), IO_CONNECT, 0, 0, 0)
+		->errors = 40;
+	add_use(model, THREAD(8), add_object(model, OBJECT_TCP, "127.0.0.1:5432"), IO_CONNECT, 40,
+		0, 0);
+	expect(model, "network-errors", SEVERITY_INFO, "50%|[::1]:5432 by web[8] (40)");
+	model = two_threads();
+	add_use(model, THREAD(8), add_object(model, OBJECT_TCP, "[::1]:5432"), IO_CONNECT, 0, 0, 0)
+		->errors = 40;
+	add_use(model, THREAD(8), add_object(model, OBJECT_TCP, "127.0.0.1:80"), IO_CONNECT, 40, 0,
+		0);
+	expect(model, "network-errors", SEVERITY_WARNING, "[::1]:5432 by web[8] (40)");
+	model = two_threads();
+	add_use(model, THREAD(8), RICH_REDIS, IO_READ, 100, 0, 0)->errors = 40;
+	expect(model, "network-errors", SEVERITY_WARNING, "tcp 10.0.0.7:6379 by web[8] (40)");
+	/* copy_file_range() failed once for each file, write() did it then */
+	model = two_threads();
+	for (uint32_t i = 0; i < 50; i++)
+		add_use(model, THREAD(7), add_object(model, OBJECT_REGULAR, "/x"), IO_WRITE, 4, 0,
+			0)
+			->errors = 1;
+	expect(model, "io-errors", SEVERITY_INFO, "20%|50 of 250");
+	/* a full disk */
+	model = two_threads();
+	add_use(model, THREAD(7), RICH_WAL, IO_WRITE, 300, 0, 0)->errors = 60;
+	expect(model, "io-errors", SEVERITY_WARNING, "/srv/db/wal by db[7] (60)");
 	/* files that are not there are not opened; few; a small share */
 	model = two_threads();
 	add_use(model, THREAD(7), RICH_WAL, IO_OPEN, 300, 0, 0)->errors = 600;

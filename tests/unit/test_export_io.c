@@ -111,6 +111,9 @@ static const struct expected expected[] = {
 	{"task", "task_id", "100:0", "hot_metrics.network_hotspots.0.response_time_ns", "1000000",
 	 NULL},
 	{"task", "task_id", "100:0", "hot_metrics.network_hotspots.0.percent", "100", NULL},
+	/* a connect failed; of all 1002 calls, the connect that did not fail is one, too */
+	{"task", "task_id", "100:0", "hot_metrics.network_hotspots.0.error_rate",
+	 "0.000998003992015968", NULL},
 	{"task", "task_id", "100:0", "hot_metrics.network_hotspots.1.kind", "udp", NULL},
 
 	{"class", "name", "threads", "io_metrics.bytes_read.total", "4101000", NULL},
@@ -298,6 +301,85 @@ static void test_not_counted(void)
 	model__free(model);
 }
 
+/* 90 connects and 10 that were refused, and nothing else. */
+static void test_error_rate(void)
+{
+	static const struct expected rate[] = {
+		{"task", "task_id", "7:0", "hot_metrics.network_hotspots.0.error_rate", "0.1",
+		 NULL},
+	};
+	struct model *model = model__new();
+	char *text;
+
+	model__cap_set(model, CAP_NETWORK, "test");
+	add_thread(model, 7, "only");
+	rich_objects(model, "x");
+	add_use(model, THREAD(7), RICH_REDIS, IO_CONNECT, 90, 0, 1)->errors = 10;
+	text = ndjson_of(model);
+	check_values(text, rate, 1);
+	free(text);
+	model__free(model);
+}
+
+/* A mean is by time, and there is none of values that are the largest of some. */
+static void test_series_mean(void)
+{
+	static const struct expected even[] = {
+		{"series", "name", "io_queue_depth", "mean", "0.25", NULL},
+		{"series", "name", "connections_active", "mean", "2", NULL},
+	};
+	static const struct expected thinned[] = {
+		{"series", "name", "io_queue_depth", "mean", "0.25", NULL},
+		{"series", "name", "connections_active", "mean", NULL,
+		 "neighbours were merged, of which the largest was kept"},
+		{"series", "name", "connections_active", "max", "4", NULL},
+	};
+	struct model *model = model__new();
+	char *text;
+
+	add_sample(model, SERIES_CONNECTIONS, 100 * MS, 0);
+	add_sample(model, SERIES_CONNECTIONS, 200 * MS, 4);
+	add_sample(model, SERIES_IO_QUEUE, 300 * MS, 0);
+	add_sample(model, SERIES_IO_QUEUE, 400 * MS, 1000);
+	text = ndjson_of(model);
+	check_values(text, even, sizeof(even) / sizeof(even[0]));
+	free(text);
+	model__counter_add(model, "samples_merged", "test", false, 9);
+	text = ndjson_of(model);
+	check_values(text, thinned, sizeof(thinned) / sizeof(thinned[0]));
+	free(text);
+	model__free(model);
+}
+
+/* Links that have no connections to count are in no sum, as in the records. */
+static void test_no_connections(void)
+{
+	const struct export_options options = {.width = 160, .ascii = true};
+	struct model *model = model__new();
+	struct link *link;
+	char *text;
+
+	model__cap_set(model, CAP_NETWORK, "test");
+	add_thread(model, 7, "only");
+	rich_objects(model, "x");
+	link = add_link(model, THREAD(7), RICH_LISTENER);
+	link->active = link->met = 7;
+	link = add_link(model, THREAD(7), RICH_DNS);
+	link->opened = link->failed = 50;
+	text = export_with(model, export_summary, &options);
+	ok(strstr(text, "Network: ") && !strstr(text, "connection"),
+	   "a summary without connections");
+	free(text);
+	link = add_link(model, THREAD(7), RICH_REDIS);
+	link->opened = 3;
+	link->failed = 2;
+	link->active = 1;
+	text = export_with(model, export_summary, &options);
+	ok(strstr(text, "1 connection open (3 opened, 2 failed)"), "and with those of one peer");
+	free(text);
+	model__free(model);
+}
+
 static void test_summary(void)
 {
 	const struct export_options options = {.width = 160, .ascii = true};
@@ -449,6 +531,9 @@ int main(void)
 {
 	test_values();
 	test_not_counted();
+	test_error_rate();
+	test_no_connections();
+	test_series_mean();
 	test_summary();
 	test_rows();
 	test_extremes();

@@ -408,6 +408,34 @@ static void test_conn_owner(void)
 	model__free(model);
 }
 
+/* The end of what never was a connection is told, too, and is none of a connection. */
+static void test_conn_never_active(void)
+{
+	struct model *model = io_start(0);
+	const struct link *link;
+
+	for (uint64_t id = 1; id <= 4; id++) {
+		make_conn(START_NS + id, id, TASK, id % 2 ? CONN_SEEN : CONN_CLOSED)->flags = 0;
+		set_ends(&io_event.conn, 1, 40000, 7, 80);
+		io_event.conn.role = ROLE_CLIENT;
+		feed_now(model);
+		make_conn(START_NS + id, id, TASK, id % 2 ? CONN_CLOSED : CONN_SEEN)->flags = 0;
+		feed_now(model);
+	}
+	/* the other end was faster, and its end was told first */
+	feed_client(model, START_NS + 50, 9, TASK, CONN_CLOSED);
+	io_event.conn.flags = 0;
+	io_event.conn.id = 10;
+	feed_now(model);
+	feed_client(model, START_NS + 40, 9, TASK, CONN_OPENED);
+	feed_client(model, START_NS + 40, 10, TASK, CONN_OPENED);
+	feed__finish(model, END_NS);
+	link = link_of(model, TASK, "10.0.0.7:80");
+	ok(link && link->opened == 2 && link->closed == 2 && !link->active && link->active_max == 2,
+	   "two connections were closed, not six");
+	model__free(model);
+}
+
 static void feed_tcp(struct model *model, uint64_t ns, uint64_t id, enum wire_conn_event event,
 		     uint32_t nr)
 {
@@ -560,6 +588,93 @@ static void test_latency(void)
 	model__free(model);
 }
 
+/* Any value of any bucket is told to an eighth of it. */
+static void test_accuracy(void)
+{
+	struct hist hist = {};
+	double worst = 0;
+
+	for (unsigned int exp = IO_MIN_LOG2 + 1; exp < 33; exp += 4) {
+		for (unsigned int i = 0; i < 64; i++) {
+			uint64_t vals[] = {((64ULL + i) << exp) / 64,
+					   ((65ULL + i) << exp) / 64 - 1};
+
+			for (size_t k = 0; k < 2; k++) {
+				struct model *model = io_start(0);
+				double p50;
+
+				use_ns(make_use(START_NS, TASK, 0, IO_READ), vals[k]);
+				/* a maximum far away, which does not cut it off */
+				for (int n = 0; n < 2; n++)
+					io_event.use.val.latency[io_bucket(vals[k])]++;
+				use_ns(&io_event.use, 1ULL << 34);
+				feed_now(model);
+				hist = use_of(model, TASK, "(unknown)", IO_READ)->latency;
+				p50 = (double)hist__percentile(&hist, 0.5) / (double)vals[k] - 1;
+				worst = p50 > worst ? p50 : -p50 > worst ? -p50 : worst;
+				model__free(model);
+			}
+		}
+	}
+	ok(worst > 0.05 && worst <= 0.126, "a percentile is at most %.1f %% off", 100 * worst);
+}
+
+/* A socket that is not known is no file. */
+static void test_unknown_sockets(void)
+{
+	struct model *model = io_start(0);
+	size_t cnt, sockets = 0;
+
+	feed_use(model, START_NS, TASK, OBJECT_IS_SOCKET, IO_READ, 1);
+	feed_use(model, START_NS, TASK, OBJECT_IS_SOCKET | 5, IO_READ, 2);
+	feed_use(model, START_NS, TASK, 0, IO_READ, 4);
+	feed__finish(model, END_NS);
+	object_named(model, "(unknown)", &cnt);
+	for (size_t i = 0; i < model->use_cnt; i++)
+		if (model->objects[model->uses[i].object].kind == OBJECT_SOCKET)
+			sockets += model->uses[i].bytes;
+	ok(cnt == 2 && sockets == 3, "a socket that is not known, and a file that is not");
+	model__free(model);
+
+	model = io_start(4096); /* room for nothing */
+	for (uint64_t i = 1; i < 1000; i++)
+		feed_use(model, START_NS, TASK, OBJECT_IS_SOCKET | i, IO_READ, 1);
+	feed__finish(model, END_NS);
+	sockets = 0;
+	for (size_t i = 0; i < model->use_cnt; i++)
+		if (object_group(model->objects[model->uses[i].object].kind) == GROUP_SOCKET)
+			sockets += model->uses[i].bytes;
+	object_named(model, "(others)", &cnt);
+	ok(cnt && sockets == 999, "nor is one that there is no room for");
+	model__free(model);
+}
+
+static void test_unix_types(void)
+{
+	struct model *model = io_start(0);
+	size_t cnt, good = 0;
+
+	for (uint64_t id = 1; id <= 4; id++) {
+		struct wire_conn *conn = make_conn(START_NS, id, TASK, CONN_SEEN);
+
+		conn->family = AF_UNIX;
+		conn->protocol = 0;
+		conn->type = id % 2 ? SOCK_STREAM : SOCK_DGRAM;
+		conn->role = id % 2 ? ROLE_CLIENT : ROLE_DATAGRAM;
+		strcpy(conn->path, "/run/log");
+		feed_now(model);
+		feed_use(model, START_NS, TASK, id, IO_WRITE, id % 2 ? 10 : 1);
+	}
+	feed__finish(model, END_NS);
+	object_named(model, "unix:/run/log", &cnt);
+	for (size_t i = 0; i < model->use_cnt; i++)
+		good += model->uses[i].bytes ==
+			(model->objects[model->uses[i].object].role == ROLE_CLIENT ? 20 : 2);
+	ok(cnt == 2 && model->use_cnt == 2 && good == 2,
+	   "streams and datagrams of one path are two");
+	model__free(model);
+}
+
 static void test_unknown(void)
 {
 	struct model *model = io_start(0);
@@ -598,9 +713,13 @@ int main(void)
 	test_conn_end(true);
 	test_conn_unheard();
 	test_conn_owner();
+	test_conn_never_active();
 	test_tcp();
 	test_disks();
 	test_latency();
+	test_accuracy();
 	test_unknown();
+	test_unknown_sockets();
+	test_unix_types();
 	return tap_done();
 }

@@ -661,6 +661,100 @@ static void test_forget(void)
 	model__free(model);
 }
 
+/* What has no end of its own fills no table for good: later connections are known. */
+static void test_attempts(void)
+{
+	struct model *model = io_start(256 << 20);
+	const struct link *link;
+	uint64_t ns = START_NS;
+
+	for (uint64_t i = 0; i < 160000; i++, ns += 10 * MS) {
+		feed_client(model, ns, 1 + i, 1ULL << 32, CONN_FAILED);
+		if (i % 50 == 0)
+			feed__uses_taken(model, ns);
+	}
+	ok(model->feed->io.ref_cnt < 10000, "%zu of 160000 attempts to connect are known at last",
+	   model->feed->io.ref_cnt);
+	for (uint64_t i = 0; i < 100; i++)
+		feed_client(model, ns + i, 200000 + i, 1ULL << 32, CONN_OPENED);
+	feed__finish(model, (int64_t)(ns - START_NS + MS));
+	link = link_of(model, 1ULL << 32, "10.0.0.7:80");
+	ok(link && link->failed == 160000 && link->opened == 100 && link->active == 100 &&
+		   model->meta.connections_max == 100,
+	   "each counted, and those that come after are active");
+	model__free(model);
+}
+
+/* Files and datagram sockets that are not used any more make room, and have their names when they are
+ * used again. */
+static void test_idle(void)
+{
+	const uint64_t cnt = 60000, task = 1ULL << 32, limit = 16 << 20;
+	struct model *model = io_start(limit);
+	uint64_t worst = 0, ns = START_NS;
+	const struct link *link;
+	char path[32];
+
+	for (uint64_t i = 0; i < 100; i++)
+		feed_client(model, ns + i, 1 + i, task, CONN_OPENED);
+	for (uint64_t i = 0; i < cnt; i++, ns += MS) {
+		snprintf(path, sizeof(path), "/%d", (int)(i % 10));
+		feed_file(model, ns, 1000 + i, S_IFREG, path);
+		feed_use(model, ns, task, 1000 + i, IO_WRITE, 1);
+		/* one of the very first, time and again; and once one of some time ago */
+		feed_use(model, ns, task, 1000 + i % 5, IO_READ, 1);
+		if (i >= 2500)
+			feed_use(model, ns, task, 1000 + i - 2500, IO_SYNC, 1);
+		make_conn(ns, 1000000 + i / 4, task, CONN_SEEN)->role = ROLE_DATAGRAM;
+		set_ends(&io_event.conn, 1, 40000, 9, 53);
+		io_event.conn.protocol = IPPROTO_UDP;
+		feed_now(model);
+		if (i % 500 == 0)
+			feed__uses_taken(model, ns);
+		worst = feed__memory(model) > worst ? feed__memory(model) : worst;
+	}
+	/* known as idle, and its owner told again */
+	make_conn(ns, 1000000 + (cnt - 2500) / 4, task, CONN_SEEN)->role = ROLE_DATAGRAM;
+	set_ends(&io_event.conn, 1, 40000, 9, 53);
+	io_event.conn.protocol = IPPROTO_UDP;
+	feed_now(model);
+	ok(model->feed->io.idle[0].cnt + model->feed->io.idle[1].cnt > 1000, "some were put aside");
+	ok(worst < limit, "%d KB for a limit of %d KB", (int)(worst >> 10), (int)(limit >> 10));
+	for (uint64_t i = 0; i < 50; i++)
+		feed_client(model, ns + i, 1 + i, task, CONN_CLOSED);
+	feed__finish(model, (int64_t)(ns - START_NS + MS));
+	ok(use_of(model, task, "/3", IO_WRITE)->cnt == cnt / 10 &&
+		   use_of(model, task, "/3", IO_READ)->cnt == cnt / 5 &&
+		   use_of(model, task, "/3", IO_SYNC)->cnt == (cnt - 2500) / 10,
+	   "each use has its name");
+	ok(!counter_val(model, "objects_folded") && !counter_val(model, "objects_unknown"),
+	   "there was room for all");
+	link = link_of(model, task, "10.0.0.9:53");
+	ok(link && link->met == cnt / 4, "a socket was met once (%d)", link ? (int)link->met : 0);
+	link = link_of(model, task, "10.0.0.7:80");
+	ok(link && link->active == 50 && link->closed == 50, "connections stay what they are");
+	model__free(model);
+}
+
+/* A connection ends in the row that it began in, though meanwhile there is room for its own. */
+static void test_row_of_active(void)
+{
+	struct model *model = io_start(1 << 20);
+	size_t below = 0;
+
+	for (uint64_t i = 0; !io__is_tight(model); i++)
+		feed_use(model, START_NS, (10 + i) << 32, 0, IO_READ, 1);
+	feed_client(model, START_NS, 1, 1ULL << 32, CONN_OPENED);
+	feed_client(model, START_NS + 5000 * MS, 2, 1ULL << 32, CONN_FAILED);
+	model->feed->options.max_memory = 0; /* as when tasks were folded */
+	feed_client(model, START_NS + 9000 * MS, 1, 1ULL << 32, CONN_CLOSED);
+	feed__finish(model, (int64_t)LEN_NS);
+	for (size_t i = 0; i < model->link_cnt; i++)
+		below += model->links[i].active != 0;
+	ok(!below && model->link_cnt >= 2, "no row has less than no connection");
+	model__free(model);
+}
+
 /* Series */
 
 static void test_series(void)
@@ -734,6 +828,9 @@ int main(void)
 	test_hostile(true);
 	test_uses_limit();
 	test_forget();
+	test_attempts();
+	test_idle();
+	test_row_of_active();
 	test_series();
 	return tap_done();
 }

@@ -14,6 +14,7 @@
 #include "report/flows.h"
 #include "report/markup.h"
 #include "report/report.h"
+#include "report/task_io.h"
 
 static int test_cnt, failed;
 
@@ -336,6 +337,7 @@ static struct model *tile_model(void)
 	uint32_t db = object(model, OBJECT_REGULAR, "/db");
 	uint32_t pipe = object(model, OBJECT_PIPE, "pipe:[1]");
 	uint32_t peer = object(model, OBJECT_TCP, "10.0.0.7:6379");
+	uint32_t listener = object(model, OBJECT_TCP, "0.0.0.0:80");
 	int64_t *c = model->tasks[0].c;
 
 	c[COUNTER_IO_READ_BYTES] = 50 << 20;
@@ -361,6 +363,14 @@ static struct model *tile_model(void)
 						       .opened = 20,
 						       .failed = 1,
 						       .active = 6};
+	/* counts no connections, whatever a snapshot says */
+	model->objects[listener].role = ROLE_LISTENER;
+	*link_to(model, TASK(1), listener) = (struct link){.task = TASK(1),
+							   .class_idx = NO_IDX,
+							   .object = listener,
+							   .opened = 100,
+							   .failed = 100,
+							   .active = 100};
 	sample(model, SERIES_CONNECTIONS, 1000000000, 6);
 	sample(model, SERIES_CONNECTIONS, 2000000000, 26);
 	sample(model, SERIES_CONNECTIONS, 9000000000, 6);
@@ -381,6 +391,9 @@ static void test_tiles(void)
 		  "150 us|p99 2.10 ms, longest 2.10 ms, n 200; 7 IO calls failed|");
 	tile_says(page, "Received", "100 B|10 B/s, 2 receives, 3 packets|");
 	tile_says(page, "Sent", "2.00 KiB|205 B/s, 5 sends, 400 packets|");
+	is(task_io(model, &model->tasks[0], TASK_LINKS_ACTIVE), 6, "a task's open connections");
+	is(task_io(model, &model->tasks[0], TASK_LINKS_OPENED), 20, "those that it opened");
+	is(task_io(model, &model->tasks[0], TASK_LINKS_FAILED), 1, "those that failed");
 	tile_says(page, "Connections", "6|at most 26, 20 opened, 1 connect failed|");
 	tile_says(page, "Retransmissions", "4|1.0% of 400 packets sent; no socket call failed|");
 	ok(strstr(page, "Connections open over time: min 6, max 26 (at 2.00 s), last 6\""),

@@ -17,12 +17,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "tap.h"
 
+/* Without a prologue of the compiler's: lea, a nop, return. The nop is the place for a probe. */
+#define NOP_OFF 4
 #define MARK(name, ...)                                                                            \
-	__attribute__((noinline, used)) void asyncscope_##name(__VA_ARGS__)                        \
+	__attribute__((naked, noinline, used)) void asyncscope_##name(__VA_ARGS__)                 \
 	{                                                                                          \
-		__asm__ volatile("# " #name ::: "memory");                                         \
+		__asm__ volatile("lea (%rdi, %rsi), %rax\n\tnop\n\tret\t# " #name);                \
 	}
 MARK(spawn, uint64_t id __attribute__((unused)), const char *kind __attribute__((unused)))
 MARK(enter, uint64_t id __attribute__((unused)))
@@ -121,10 +124,13 @@ static void test_plan(const struct target *target)
 		for (size_t j = 0; j < plan->probe_cnt; j++)
 			if (!strcmp(plan->probes[j].prog, marks[i].prog))
 				probe = &plan->probes[j];
-		ok(probe && probe->ip == (uintptr_t)marks[i].function && probe->file_off &&
-			   probe->file == plan->files[0] &&
+		ok(probe && probe->ip == (uintptr_t)marks[i].function + probe->place.off &&
+			   probe->file_off && probe->file == plan->files[0] &&
 			   !strncmp(probe->what, marks[i].what, strlen(marks[i].what)),
 		   "plan: %s is at its function", marks[i].prog);
+		ok(probe && probe->place.probe == PROBE_EMULATED && probe->place.off == NOP_OFF &&
+			   !probe->place.sp_below,
+		   "plan: where it costs least: %s", probe ? probe->place.reason : "");
 	}
 	ok(!fstat(plan->files[0]->fd, &st) && !stat("/proc/self/exe", &exe) &&
 		   st.st_ino == exe.st_ino && !stat(plan->files[0]->open_path, &st) &&
@@ -155,22 +161,22 @@ static void test_names(const struct target *target)
 
 /* --- altered copies --- */
 
+static size_t data_sz; /* of the copy that is made */
+
 /* Renames a function in every string table: "asyncscope_x" becomes "bsyncscope_x". */
-static void rename_mark(char *data, size_t sz, const char *name)
+static void rename_mark(char *data, const char *name)
 {
 	size_t name_sz = strlen(name) + 1;
 	char *pos = data;
 
-	while ((pos = memmem(pos, (size_t)(data + sz - pos), name, name_sz)))
+	while ((pos = memmem(pos, (size_t)(data + data_sz - pos), name, name_sz)))
 		*pos++ = 'b';
 }
 
-/* Gives a function another one's address, as a linker does that folds equal bodies. */
-static void fold_mark(char *data, const char *name, const char *onto)
+static ElfW(Sym) * find_symbol(char *data, const char *name)
 {
 	ElfW(Ehdr) *ehdr = (void *)data;
 	ElfW(Shdr) *sections = (void *)(data + ehdr->e_shoff);
-	ElfW(Sym) *from = NULL, *to = NULL;
 
 	for (int i = 0; i < ehdr->e_shnum; i++) {
 		ElfW(Sym) *syms = (void *)(data + sections[i].sh_offset);
@@ -179,19 +185,35 @@ static void fold_mark(char *data, const char *name, const char *onto)
 		if (sections[i].sh_type != SHT_SYMTAB)
 			continue;
 		names = data + sections[sections[i].sh_link].sh_offset;
-		for (size_t j = 0; j < sections[i].sh_size / sizeof(*syms); j++) {
+		for (size_t j = 0; j < sections[i].sh_size / sizeof(*syms); j++)
 			if (!strcmp(names + syms[j].st_name, name))
-				from = &syms[j];
-			if (!strcmp(names + syms[j].st_name, onto))
-				to = &syms[j];
-		}
+				return &syms[j];
 	}
-	if (!from || !to)
-		abort();
-	from->st_value = to->st_value;
+	abort();
 }
 
-static void write_copy(const char *path, const char *gone, const char *folded)
+/* Gives a function another one's address, as a linker does that folds equal bodies. */
+static void fold_mark(char *data, const char *name)
+{
+	find_symbol(data, name)->st_value = find_symbol(data, "asyncscope_leave")->st_value;
+}
+
+/* Lets a function begin with an instruction that must have no probe. */
+static void bar_mark(char *data, const char *name)
+{
+	static const unsigned char vzeroupper[] = {0xc5, 0xf8, 0x77};
+	ElfW(Ehdr) *ehdr = (void *)data;
+	ElfW(Shdr) *sections = (void *)(data + ehdr->e_shoff);
+	const ElfW(Sym) *sym = find_symbol(data, name);
+	const ElfW(Shdr) *text = &sections[sym->st_shndx];
+
+	memcpy(data + sym->st_value - text->sh_addr + text->sh_offset, vzeroupper,
+	       sizeof(vzeroupper));
+}
+
+/* A copy with one mark altered. */
+static void write_copy(const char *path, void (*alter)(char *data, const char *name),
+		       const char *name)
 {
 	int in = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	int out = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
@@ -203,10 +225,9 @@ static void write_copy(const char *path, const char *gone, const char *folded)
 	data = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE, in, 0);
 	if (data == MAP_FAILED)
 		abort();
-	if (gone)
-		rename_mark(data, (size_t)st.st_size, gone);
-	if (folded)
-		fold_mark(data, folded, "asyncscope_leave");
+	data_sz = (size_t)st.st_size;
+	if (alter)
+		alter(data, name);
 	if (write(out, data, (size_t)st.st_size) != st.st_size)
 		abort();
 	munmap(data, (size_t)st.st_size);
@@ -270,14 +291,18 @@ static void test_copies(const char *dir)
 	char path[100];
 
 	snprintf(path, sizeof(path), "%s/copy", dir);
-	write_copy(path, "asyncscope_wake", NULL);
+	write_copy(path, rename_mark, "asyncscope_wake");
 	check_copy(path, CONFIDENCE_HIGH, 4, "asyncscope_enter and 3 more in /tmp/");
-	write_copy(path, "asyncscope_leave", NULL);
+	write_copy(path, rename_mark, "asyncscope_leave");
 	check_copy(path, CONFIDENCE_NONE, 0, "but no asyncscope_leave");
-	write_copy(path, "asyncscope_enter", NULL);
+	write_copy(path, rename_mark, "asyncscope_enter");
 	check_copy(path, CONFIDENCE_NONE, 0, "but no asyncscope_enter");
-	write_copy(path, NULL, "asyncscope_enter");
+	write_copy(path, fold_mark, "asyncscope_enter");
 	check_copy(path, CONFIDENCE_NONE, 0, "merged into one function");
+	log_level = LOG_QUIET; /* it is said */
+	write_copy(path, bar_mark, "asyncscope_wake");
+	check_copy(path, CONFIDENCE_HIGH, 4, "asyncscope_enter and 4 more in /tmp/");
+	log_level = LOG_NORMAL;
 }
 
 /* The program's file is replaced while it runs, as an upgrade does. */

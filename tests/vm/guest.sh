@@ -22,6 +22,7 @@ mounts
 version
 truth
 check
+placed
 threads
 asleep
 marks
@@ -110,6 +111,15 @@ step_check() {
 	ok $? "check --json" "$(cat /out/check.err)"
 	[ -s /out/check.json ]
 	ok $? "says something" "$(cat /out/check.err)"
+}
+
+# tests/bpf/test_placed.c: what instructions this kernel emulates, and where probes go.
+step_placed() {
+	local output
+	output=$(timeout 100 /tools/placed 2>&1)
+	ok $? "probes are where they should be, and cost what they should" \
+		"$(echo "$output" | grep -v '^ok')"
+	like "$output" '^1[.][.][1-9][0-9]' "all of it ran"
 }
 
 # shellcheck source=tests/vm/guest_live.sh

@@ -232,6 +232,15 @@ step_io() {
 	done
 }
 
+# What io_uring does, at once and in the threads that the kernel makes for it.
+step_ring() {
+	local source
+	for source in auto ${FULL:+fentry kprobe}; do
+		record "ring-$source" "--io-source $source" io_workers /tmp
+		compare "ring-$source" ring
+	done
+}
+
 # Hardware counters: stood in for by software events; without them null, with the reason.
 step_hw() {
 	record hw-sw '--hw sw --slices' marks nest
@@ -278,9 +287,18 @@ step_kill() {
 			ok $? "$rung: its event is left"
 		fi
 	done
-	start_tracer kill-next -p "$program" -d 1 -o /out/kill-next.ndjson
+	start_tracer kill-kprobes -p "$program" -o /out/killed.ndjson --io-source kprobe-tracefs
+	grep -q "asyncscope_$tracer/" $TRACEFS/kprobe_events
+	ok $? "kprobes of tracefs: attached"
+	end KILL "$tracer"
+	wait_for 20 nothing_left
+	ok $? "kprobes of tracefs: no program, link or breakpoint is left" "$(left_behind)"
+	grep -q asyncscope $TRACEFS/kprobe_events
+	ok $? "kprobes of tracefs: its events are left"
+	start_tracer kill-next -p "$program" -d 1 -o /out/kill-next.ndjson --io-source auto
 	wait "$tracer"
 	is $? 0 "the next recording works"
-	is "$(grep asyncscope $TRACEFS/uprobe_events)" '' "no stale tracefs event is left after it"
+	is "$(grep -h asyncscope $TRACEFS/uprobe_events $TRACEFS/kprobe_events)" '' \
+		"no stale tracefs event is left after it"
 	end KILL "$program"
 }

@@ -4,4 +4,4 @@
 # of its own, because attaching all that takes long where the CPU is emulated.
 #
 # tests/vm/io.t [LABEL...]	and the variables of matrix.t
-STEPS=io GUEST_SECONDS=290 exec "$(dirname "$0")/matrix.t" "$@"
+STEPS='io ring' GUEST_SECONDS=290 exec "$(dirname "$0")/matrix.t" "$@"

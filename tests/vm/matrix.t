@@ -76,6 +76,8 @@ build_tools() {
 	gcc "${flags[@]}" -I"$ROOT/user" -I"$ROOT/bpf" -I"$STATIC/gen" -o "$WORK/tools/arm_100" \
 		"$HERE/arm_100.c" "${objects[@]}" "${libs[@]}" || return
 	gcc "${flags[@]}" -o "$WORK/tools/left_behind" "$HERE/left_behind.c" "${libs[@]}" || return
+	gcc "${flags[@]}" -I"$ROOT/user" -I"$ROOT/bpf" -I"$STATIC/gen" -o "$WORK/tools/placed" \
+		"$ROOT/tests/bpf/test_placed.c" "${objects[@]}" "${libs[@]}" || return
 	nm "$STATIC/tests/programs/spin" | awk '$3 ~ /^asyncscope_/ { print $1 }' \
 		>"$WORK/tools/spin.addresses"
 	[ -s "$WORK/tools/spin.addresses" ]

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Findings about files, disks and peers: what was slow (io_slow.c), what failed, what was done in
- * too small pieces, what had to be sent again. Each names where: the file or peer, and the task.
+ * Findings about files, disks and peers: what was slow (io_slow.c), what failed (io_errors.c),
+ * what was done in too small pieces, what had to be sent again. Each names where: the file or peer, and the task.
  * Run by analyze.c.
  */
 #include "analyze/pass.h"
@@ -16,84 +16,6 @@ double life_share(const struct analysis *analysis, const struct task *task, uint
 	int64_t life = task ? analysis->tasks[task - analysis->model->tasks].inside_ns : 0;
 
 	return life > 0 ? (double)ns / (double)life : 0;
-}
-
-/* Calls that fail: few are normal (a file that is not there, a peer that went away). */
-#define ERRORS_MIN   20
-#define ERRORS_SHARE 0.05
-
-static const struct error_rule {
-	const char *id;
-	const char *what;
-	const char *path;
-	struct use_filter filter;
-	enum model_cap cap;
-	const char *how_to_verify;
-} error_rules[] = {
-	{
-		.id = "io-errors",
-		.what = "on files",
-		.path = "io_metrics.errors",
-		.filter = {OP_BIT(READ) | OP_BIT(WRITE) | OP_BIT(SYNC), KINDS_FILE},
-		.cap = CAP_IO,
-		.how_to_verify =
-			"`strace -f -Z -e trace=%desc -p PID` on a test system shows them.",
-	},
-	{
-		.id = "network-errors",
-		.what = "on sockets",
-		.path = "network_metrics.error_count",
-		.filter = {OP_BIT(READ) | OP_BIT(WRITE) | OP_BIT(CONNECT), KINDS_SOCKET},
-		.cap = CAP_NETWORK,
-		.how_to_verify =
-			"`strace -f -Z -e trace=%net,%desc -p PID` on a test system shows them.",
-	},
-};
-
-static int find_errors(struct analysis *analysis, const struct error_rule *rule)
-{
-	const struct model *model = analysis->model;
-	struct use_sum all = {};
-	const struct use *top = NULL;
-	char label[OBJECT_LABEL_SZ], name[128], by[144] = "";
-	const struct task *task;
-	struct finding *finding;
-	double share;
-
-	for (size_t i = 0; i < model->use_cnt; i++) {
-		const struct use *use = &model->uses[i];
-
-		if (!use_fits(model, use, &rule->filter))
-			continue;
-		use_sum__add(&all, use);
-		if (use->errors > (top ? top->errors : 0))
-			top = use;
-	}
-	share = percent((double)all.errors, (double)all.errors + (double)all.cnt) / 100;
-	if (!top || all.errors < ERRORS_MIN || share < ERRORS_SHARE)
-		return 0;
-	task = top->task ? model__task(model, top->task) : NULL;
-	if (task)
-		snprintf(by, sizeof(by), " by %s", task_label(model, task, name, sizeof(name)));
-	finding = finding__new(analysis, rule->id, SEVERITY_WARNING,
-			       "%.0f%% of the calls %s failed (%llu of %llu), most on %s%s (%llu)",
-			       share * 100, rule->what, (unsigned long long)all.errors,
-			       (unsigned long long)sat_addu(all.errors, all.cnt),
-			       object_label(model, top->object, 60, label), by,
-			       (unsigned long long)top->errors);
-	if (!finding)
-		return -ENOMEM;
-	finding->confidence = 0.7;
-	finding->task = top->task;
-	finding__evidence(finding, rule->path, (double)all.errors, "count", 0);
-	finding__evidence(finding, "operations", (double)all.cnt, "count", 0);
-	finding__evidence(finding, "share of calls", share * 100, "%", 0);
-	finding__evidence(finding, rule->path, (double)top->errors, "count", top->task);
-	return finding__advice(
-		finding,
-		"Look at what that task tries, and whether it tries again and again: a "
-		"loop around a failing call costs and hides the cause.",
-		rule->how_to_verify);
 }
 
 /* Data in pieces much smaller than a page, often enough to cost: a buffer is missing. */
@@ -253,10 +175,8 @@ int pass_io(struct analysis *analysis)
 	const struct model *model = analysis->model;
 	int err = find_slow_io(analysis);
 
-	for (size_t i = 0; !err && i < sizeof(error_rules) / sizeof(error_rules[0]); i++) {
-		if (model->caps[error_rules[i].cap].measured)
-			err = find_errors(analysis, &error_rules[i]);
-	}
+	if (!err)
+		err = find_io_errors(analysis);
 	if (!err && model->caps[CAP_IO].measured)
 		err = find_small(analysis);
 	if (!err && model->caps[CAP_NETWORK].measured)

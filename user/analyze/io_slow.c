@@ -29,6 +29,7 @@ struct slow_rule {
 	 * one is quick; 0: not asked */
 	double life, much_life;
 	bool is_info; /* never more than a note */
+	bool needs_cause; /* a note, unless who spends it is seen to have had no time: has_no_time() */
 	double cost; /* factor on the time, for ranking */
 	const char *recommendation;
 	const char *how_to_verify;
@@ -108,10 +109,12 @@ static const struct slow_rule slow_rules[] = {
 		.mean_ns = 20 * NS_PER_MS,
 		.p99_ns = 50 * NS_PER_MS,
 		.critical_p99_ns = NS_PER_SEC,
+		.needs_cause = true,
 		.cost = 1,
 		.recommendation =
 			"Find what keeps the task that reads: a long run or a blocking call on its event "
-			"loop, the run queue, or more work per message than one thread can do.",
+			"loop, the run queue, or more work per message than one thread can do. It is "
+			"normal for a worker that takes one message at a time.",
 		.how_to_verify = "`ss -tn`: Recv-Q of the connections; receive_queue.p99_ns falls.",
 	},
 	{
@@ -205,47 +208,6 @@ static bool is_slow(const struct hist *hist, const struct slow_rule *rule)
 	       (mean_of(hist) >= rule->mean_ns || p99_of(hist) >= rule->p99_ns);
 }
 
-/* What may become a finding: quick ones too, where the share of a life can be what counts. */
-static bool is_candidate(const struct hist *hist, const struct slow_rule *rule)
-{
-	return rule->life > 0 ? hist->cnt >= rule->min_cnt : is_slow(hist, rule);
-}
-
-/* The object that most time went to, of those that are candidates; or all together if only these are. */
-static void find_slowest(const struct pick *pick, const struct slow_rule *rule, struct slow *slow)
-{
-	struct hist all = {};
-	size_t to;
-
-	for (size_t from = 0; from < pick->cnt; from = to) {
-		struct hist hist = {};
-
-		for (to = from;
-		     to < pick->cnt && pick->uses[to]->object == pick->uses[from]->object; to++)
-			hist__merge(&hist, &pick->uses[to]->latency);
-		hist__merge(&all, &hist);
-		if (!is_candidate(&hist, rule)) {
-			hist__free(&hist);
-			continue;
-		}
-		if (!slow->objects++ || hist.total > slow->hist.total) {
-			hist__free(&slow->hist);
-			slow->hist = hist;
-			slow->from = from;
-			slow->to = to;
-		} else {
-			hist__free(&hist);
-		}
-	}
-	if (!slow->objects && is_candidate(&all, rule)) {
-		slow->hist = all;
-		slow->from = 0;
-		slow->to = pick->cnt;
-	} else {
-		hist__free(&all);
-	}
-}
-
 /* Who spent most on it: a task that is still there, or NULL. */
 static const struct task *main_user(const struct model *model, const struct pick *pick,
 				    const struct slow *slow, uint64_t *ns)
@@ -271,6 +233,63 @@ static const struct task *main_user(const struct model *model, const struct pick
 	}
 	map64__free(&by_task);
 	return best ? model__task(model, best) : NULL;
+}
+
+/* For tasks that are gone: as if one had done it all. */
+static double of_recording(const struct analysis *analysis, uint64_t ns)
+{
+	return percent((double)ns, (double)recording_ns(analysis->model)) / 100;
+}
+
+/* Is it a finding? Quick ones too, where they are a large part of somebody's life. */
+static bool is_worth(const struct analysis *analysis, const struct slow_rule *rule,
+		     const struct pick *pick, const struct slow *slow)
+{
+	const struct hist *hist = &slow->hist;
+	const struct task *task;
+	uint64_t ns;
+	double life;
+
+	if (hist->cnt < rule->min_cnt || (rule->life <= 0 && !is_slow(hist, rule)))
+		return false;
+	if (rule->life <= 0)
+		return true;
+	task = main_user(analysis->model, pick, slow, &ns);
+	life = task ? life_share(analysis, task, ns) : of_recording(analysis, hist->total);
+	return life >= (is_slow(hist, rule) ? rule->life : rule->much_life);
+}
+
+/* The object that most time went to, of those that are worth a word; or all together if only these
+ * are. */
+static void find_slowest(const struct analysis *analysis, const struct pick *pick,
+			 const struct slow_rule *rule, struct slow *slow)
+{
+	struct slow all = {.to = pick->cnt};
+	size_t to;
+
+	for (size_t from = 0; from < pick->cnt; from = to) {
+		struct slow one = {.from = from};
+
+		for (to = from;
+		     to < pick->cnt && pick->uses[to]->object == pick->uses[from]->object; to++)
+			hist__merge(&one.hist, &pick->uses[to]->latency);
+		one.to = to;
+		one.objects = slow->objects + 1;
+		hist__merge(&all.hist, &one.hist);
+		if (!is_worth(analysis, rule, pick, &one)) {
+			hist__free(&one.hist);
+		} else if (!slow->objects || one.hist.total > slow->hist.total) {
+			hist__free(&slow->hist);
+			*slow = one;
+		} else {
+			slow->objects++;
+			hist__free(&one.hist);
+		}
+	}
+	if (!slow->objects && is_worth(analysis, rule, pick, &all))
+		*slow = all;
+	else
+		hist__free(&all.hist);
 }
 
 static void add_ns(struct buf *buf, const char *before, uint64_t ns, const char *behind)
@@ -306,16 +325,42 @@ static void slow_title(struct buf *title, const struct model *model, const struc
 	buf__puts(title, ")");
 }
 
-/* For tasks that are gone: as if one had done it all. */
-static double of_recording(const struct analysis *analysis, uint64_t ns)
+/* What the task's thread was busy with or held up by, the task itself and others in it: on the CPU, in
+ * the run queue, at locks. */
+static int64_t no_time_ns(const struct model *model, const struct task *task)
 {
-	return percent((double)ns, (double)recording_ns(analysis->model)) / 100;
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < model->task_cnt; i++) {
+		const struct task *other = &model->tasks[i];
+
+		if (other != task && (!task->tid || other->tid != task->tid))
+			continue;
+		sum = sat_add(sum, other->c[COUNTER_ON_CPU]);
+		sum = sat_add(sum, other->c[COUNTER_RUNQUEUE]);
+		sum = sat_add(sum, other->c[COUNTER_BLOCKED_LOCK]);
+	}
+	return sum;
+}
+
+/* Is that of the order of `ns`? Many may have waited at once, but not longer than the task lived. */
+#define NO_TIME_SHARE 0.25
+
+static bool has_no_time(const struct analysis *analysis, const struct task *task, uint64_t ns)
+{
+	double life, waited = (double)ns;
+
+	if (!task)
+		return false;
+	life = (double)analysis->tasks[task - analysis->model->tasks].inside_ns;
+	waited = waited < life ? waited : life;
+	return waited > 0 && (double)no_time_ns(analysis->model, task) >= NO_TIME_SHARE * waited;
 }
 
 static enum severity slow_severity(const struct analysis *analysis, const struct slow_rule *rule,
-				   const struct hist *hist, double life)
+				   const struct hist *hist, double life, bool has_cause)
 {
-	if (rule->is_info)
+	if (rule->is_info || (rule->needs_cause && !has_cause))
 		return SEVERITY_INFO;
 	if (rule->life > 0)
 		return is_slow(hist, rule) && life >= rule->much_life ? SEVERITY_CRITICAL
@@ -333,16 +378,15 @@ static int report_slow(struct analysis *analysis, const struct slow_rule *rule,
 	uint64_t ns, id;
 	const struct task *task = main_user(analysis->model, pick, slow, &ns);
 	double life = task ? life_share(analysis, task, ns) : of_recording(analysis, hist->total);
+	bool has_cause = rule->needs_cause && has_no_time(analysis, task, ns);
 	struct finding *finding;
 	struct buf title = {};
 
-	if (rule->life > 0 && life < (is_slow(hist, rule) ? rule->life : rule->much_life))
-		return 0;
 	slow_title(&title, analysis->model, rule, slow, pick, task, life);
 	finding = title.err ? NULL
 			    : finding__new(analysis, rule->id,
-					   slow_severity(analysis, rule, hist, life), "%s",
-					   buf__str(&title));
+					   slow_severity(analysis, rule, hist, life, has_cause),
+					   "%s", buf__str(&title));
 	buf__free(&title);
 	if (!finding)
 		return -ENOMEM;
@@ -358,6 +402,9 @@ static int report_slow(struct analysis *analysis, const struct slow_rule *rule,
 	finding__evidence(finding, "max_ns", (double)hist->max, "ns", 0);
 	if (task)
 		finding__evidence(finding, rule->path, (double)ns, "ns", id);
+	if (task && rule->needs_cause)
+		finding__evidence(finding, "on the CPU, in the run queue and at locks",
+				  (double)no_time_ns(analysis->model, task), "ns", id);
 	if (task && rule->life > 0)
 		finding__evidence(finding, "share of its life", life * 100, "%", id);
 	return finding__advice(finding, rule->recommendation, rule->how_to_verify);
@@ -378,7 +425,7 @@ int find_slow_io(struct analysis *analysis)
 		err = pick_uses(model, &rule->filter, &pick);
 		if (err)
 			break;
-		find_slowest(&pick, rule, &slow);
+		find_slowest(analysis, &pick, rule, &slow);
 		if (slow.hist.cnt)
 			err = report_slow(analysis, rule, &slow, &pick);
 		hist__free(&slow.hist);

@@ -39,8 +39,9 @@ const char *task_label(const struct model *model, const struct task *task, char 
 bool is_thread(const struct task *task);
 /* A part of the task's life within the recording; 0 for no task. */
 double life_share(const struct analysis *analysis, const struct task *task, uint64_t ns);
-/* The part of pass_io() that is about durations. */
+/* The parts of pass_io() that are about durations and about failures. */
 int find_slow_io(struct analysis *analysis);
+int find_io_errors(struct analysis *analysis);
 double percent(double part, double whole);
 /* Held up: queued for a CPU, blocked on disks and locks. Not idling, not sleeping by its own wish;
  * and neither sockets nor unclear waits, because most of these wait for work: a hundred threads in

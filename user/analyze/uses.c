@@ -19,6 +19,17 @@
 const struct use_filter storage_calls = {.ops = OPS_DATA, .kinds = KINDS_STORAGE};
 const struct use_filter socket_calls = {.ops = OP_BIT(READ) | OP_BIT(WRITE), .kinds = KINDS_SOCKET};
 
+uint32_t main_ops(enum object_group group)
+{
+	static const uint32_t ops[] = {
+		[GROUP_FILE] = OPS_DATA,
+		[GROUP_SOCKET] = OP_BIT(READ) | OP_BIT(WRITE),
+		[GROUP_DISK] = OP_BIT(DISK_READ) | OP_BIT(DISK_WRITE),
+	};
+
+	return ops[group];
+}
+
 unsigned int use_kind(const struct model *model, const struct use *use)
 {
 	unsigned int kind = OBJECT_UNKNOWN;
@@ -50,9 +61,35 @@ void use_sum__add(struct use_sum *sum, const struct use *use)
 		sum->max_ns = use->latency.max;
 }
 
+struct use_sum use_sum__of(const struct model *model, const struct use *uses, size_t cnt,
+			   const struct use_filter *filter)
+{
+	struct use_sum sum = {};
+
+	for (size_t i = 0; i < cnt; i++) {
+		if (use_fits(model, &uses[i], filter))
+			use_sum__add(&sum, &uses[i]);
+	}
+	return sum;
+}
+
 double use_sum__mean_ns(const struct use_sum *sum)
 {
 	return sum->timed ? (double)sum->ns / (double)sum->timed : 0;
+}
+
+bool has_streams_only(const struct model *model, const struct use *uses, size_t cnt)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < cnt; i++) {
+		unsigned int kind = use_kind(model, &uses[i]);
+
+		if (kind != OBJECT_UNIX && KINDS_SOCKET >> kind & 1)
+			return false;
+		any |= kind == OBJECT_UNIX;
+	}
+	return any;
 }
 
 uint64_t use_time_ns(const struct model *model, const struct use *use)
@@ -70,6 +107,7 @@ static void add_use(struct object_total *total, const struct model *model, const
 		use_sum__add(&total->calls, use);
 	if (op_in(use, OPS_CALL)) {
 		total->errors = sat_addu(total->errors, use->errors);
+		total->done = sat_addu(total->done, use->cnt);
 		total->op_ns[use->op] = sat_addu(total->op_ns[use->op], use->latency.total);
 	}
 	if (op_in(use, OPS_REQUEST)) {
@@ -116,6 +154,7 @@ static void merge(struct object_total *to, const struct object_total *from)
 
 	to->ns = sat_addu(to->ns, from->ns);
 	to->errors = sat_addu(to->errors, from->errors);
+	to->done = sat_addu(to->done, from->done);
 	to->requests = sat_addu(to->requests, from->requests);
 	to->answer_ns = sat_addu(to->answer_ns, from->answer_ns);
 	sum->cnt = sat_addu(sum->cnt, from->calls.cnt);
@@ -197,13 +236,31 @@ void object_totals__free(struct object_totals *totals)
 	memset(totals, 0, sizeof(*totals));
 }
 
-bool link_connects(const struct model *model, const struct link *link)
+static bool link_connects(const struct model *model, const struct link *link)
 {
 	uint8_t role = ROLE_UNKNOWN;
 
 	if (link->object < model->object_cnt)
 		role = model->objects[link->object].role;
 	return role != ROLE_LISTENER && role != ROLE_DATAGRAM;
+}
+
+void link_sums__add(struct link_sums *sums, const struct model *model, const struct link *links,
+		    size_t cnt)
+{
+	for (size_t i = 0; i < cnt; i++) {
+		const struct link *link = &links[i];
+
+		if (!link_connects(model, link))
+			continue;
+		sums->links++;
+		sums->met = sat_addu(sums->met, link->met);
+		sums->opened = sat_addu(sums->opened, link->opened);
+		sums->failed = sat_addu(sums->failed, link->failed);
+		sums->closed = sat_addu(sums->closed, link->closed);
+		if (__builtin_add_overflow(sums->active, link->active, &sums->active))
+			sums->active = link->active < 0 ? -INT64_MAX : INT64_MAX;
+	}
 }
 
 /* The last `cols` bytes, from the beginning of a character on, behind "...". */

@@ -28,6 +28,14 @@ enum {
 	KINDS_STORAGE = KIND_BIT(REGULAR) | KIND_BIT(DIRECTORY) | KIND_BIT(BLOCK),
 };
 
+/* What can fail; a request served or data in a queue cannot. */
+#define OPS_FALLIBLE                                                                               \
+	(OP_BIT(READ) | OP_BIT(WRITE) | OP_BIT(SYNC) | OP_BIT(OPEN) | OP_BIT(CONNECT) |            \
+	 OP_BIT(ACCEPT) | OP_BIT(DISK_READ) | OP_BIT(DISK_WRITE))
+
+/* What moves data there: what the numbers of a file, peer or disk as a whole are of. */
+uint32_t main_ops(enum object_group group);
+
 /* Which uses are meant: sets of bits. */
 struct use_filter {
 	uint32_t ops;
@@ -47,8 +55,13 @@ struct use_sum {
 unsigned int use_kind(const struct model *model, const struct use *use);
 bool use_fits(const struct model *model, const struct use *use, const struct use_filter *filter);
 void use_sum__add(struct use_sum *sum, const struct use *use);
+/* All that fit. */
+struct use_sum use_sum__of(const struct model *model, const struct use *uses, size_t cnt,
+			   const struct use_filter *filter);
 /* Mean of the timed ones; 0 when there are none. */
 double use_sum__mean_ns(const struct use_sum *sum);
+/* Unix streams have no packets: a task that has no other sockets sent none, and could not. */
+bool has_streams_only(const struct model *model, const struct use *uses, size_t cnt);
 /* What a task spent in its own calls. 0 for pipes, terminals and the like, which are ranked by their
  * bytes, and for operations that are no calls (a request served, a disk's own time). */
 uint64_t use_time_ns(const struct model *model, const struct use *use);
@@ -59,6 +72,7 @@ struct object_total {
 	uint64_t ns; /* as use_time_ns() */
 	struct use_sum calls; /* reads, writes, syncs */
 	uint64_t errors; /* of these, and of opening and connecting */
+	uint64_t done; /* how many of the same did not fail */
 	uint64_t requests; /* answers waited for, or requests served */
 	uint64_t answer_ns; /* what these took */
 	uint64_t op_ns[IO_OP_CNT]; /* of calls, also where they wait for somebody */
@@ -82,8 +96,15 @@ void object_totals__rank(struct object_totals *totals);
 unsigned int object_total__main_op(const struct object_total *row);
 void object_totals__free(struct object_totals *totals);
 
-/* Whether it counts connections: listening and datagram sockets have none. */
-bool link_connects(const struct model *model, const struct link *link);
+/* Connections: of links whose sockets have any. Listening and datagram sockets have none. */
+struct link_sums {
+	size_t links;
+	uint64_t met, opened, failed, closed;
+	int64_t active;
+};
+
+void link_sums__add(struct link_sums *sums, const struct model *model, const struct link *links,
+		    size_t cnt);
 
 /* What a person calls it: a path, "tcp 10.0.0.7:6379", "disk 8:0", "[pipe]". Cut at the left to
  * `cols` bytes. Hostile text. Returns buf. */

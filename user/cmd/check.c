@@ -1,14 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* `check`: what this machine can do, each capability with the rung in use and the next one's remedy. */
+/* `check`: what this machine can do, each capability with the rung in use and the next one's remedy;
+ * and where the probes of one process would be. */
+#include <errno.h>
 #include <getopt.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/json.h"
 #include "base/log.h"
 #include "cmd/cmd.h"
+#include "cmd/one.h"
 #include "live/features.h"
 
 #define ROW_MAX 32
+
+struct check_options {
+	pid_t pid; /* 0: no process */
+	bool json;
+	bool verbose;
+};
 
 static void print_text(const struct check_row *rows, size_t cnt)
 {
@@ -45,34 +56,59 @@ static void print_json(const struct check_row *rows, size_t cnt)
 	buf__free(&buf);
 }
 
+/* An exit code. */
+static int print_probes(const struct target *target, bool verbose)
+{
+	struct plan *plan = plan__new(target);
+
+	if (!plan) {
+		log_err("cannot plan the probes of process %d: %s", target->pid, strerror(errno));
+		return EXIT_FAILED;
+	}
+	printf("Process %d, %s: ", target->pid, target->comm);
+	probes__print_sum(plan);
+	if (verbose)
+		probes__print(plan);
+	plan__free(plan);
+	return EXIT_OK;
+}
+
 static int help(FILE *out)
 {
-	fputs("usage: asyncscope-bpf check [--json]\n\n"
+	fputs("usage: asyncscope-bpf check [-p PID [-v] | --json]\n\n"
 	      "Asks the kernel for each capability and prints the rung in use. Exit 0 when a\n"
-	      "recording is possible, 3 when it is not.\n",
+	      "recording is possible, 3 when it is not.\n\n"
+	      "  -p, --pid PID  the probes of a process too: how many, and at what cost\n"
+	      "  -v, --verbose  each of them: at what offset, and why there\n"
+	      "      --json     as one JSON array; the probes are in runtimes --json\n"
+	      "  -h, --help     this text\n",
 	      out);
 	return out == stdout ? EXIT_OK : EXIT_USAGE;
 }
 
-int cmd_check(int argc, char **argv)
+/* -1 to go on, or an exit code. */
+static int parse_options(int argc, char **argv, struct check_options *options)
 {
-	static const struct option options[] = {
+	static const struct option longs[] = {
+		{"pid", required_argument, NULL, 'p'},
 		{"json", no_argument, NULL, 'j'},
 		{"help", no_argument, NULL, 'h'},
 		{"verbose", no_argument, NULL, 'v'},
 		{},
 	};
-	struct check_row rows[ROW_MAX];
-	struct features features;
-	int opt, json = 0;
-	size_t cnt;
+	int opt;
 
-	while ((opt = getopt_long(argc, argv, "hv", options, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, "hvp:", longs, NULL)) != -1) {
 		switch (opt) {
+		case 'p':
+			if (one_pid__parse(optarg, &options->pid))
+				return EXIT_USAGE;
+			break;
 		case 'j':
-			json = 1;
+			options->json = true;
 			break;
 		case 'v':
+			options->verbose = true;
 			log_level++;
 			break;
 		case 'h':
@@ -83,11 +119,39 @@ int cmd_check(int argc, char **argv)
 	}
 	if (optind < argc)
 		return help(stderr);
+	if (options->json && options->pid) {
+		log_err("check --json takes no -p: the probes are in runtimes -p %d --json",
+			options->pid);
+		return EXIT_USAGE;
+	}
+	return -1;
+}
+
+int cmd_check(int argc, char **argv)
+{
+	struct check_options options = {0};
+	struct check_row rows[ROW_MAX];
+	struct target *target = NULL;
+	struct features features;
+	int code = parse_options(argc, argv, &options);
+	size_t cnt;
+
+	if (code >= 0)
+		return code;
+	if (options.pid) {
+		target = one_target__open(options.pid, &code);
+		if (!target)
+			return code;
+	}
 	features__probe(&features);
 	cnt = features__rows(&features, rows, ROW_MAX);
-	if (json)
+	if (options.json)
 		print_json(rows, cnt);
 	else
 		print_text(rows, cnt);
-	return features__usable(&features, NULL, 0) ? EXIT_OK : EXIT_ENVIRONMENT;
+	code = features__usable(&features, NULL, 0) ? EXIT_OK : EXIT_ENVIRONMENT;
+	if (target && print_probes(target, options.verbose))
+		code = EXIT_FAILED;
+	target__free(target);
+	return code;
 }

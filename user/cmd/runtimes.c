@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * `asyncscope-bpf runtimes -p PID`: which runtimes each adapter finds in a process, how sure it is and
- * why, and with -v the probes that a recording would attach. A row in main.c.
+ * why, and with -v the probes that a recording would attach, and where. A row in main.c.
  */
 #include "cmd/cmd.h"
 
 #include <errno.h>
 #include <getopt.h>
-#include <inttypes.h>
-#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +14,7 @@
 
 #include "base/json.h"
 #include "base/log.h"
-#include "runtime/runtime.h"
+#include "cmd/one.h"
 
 struct runtimes_options {
 	pid_t pid;
@@ -37,23 +35,8 @@ static const char usage[] = "Usage: asyncscope-bpf runtimes -p PID [--json] [-v]
 			    "\n"
 			    "  -p, --pid PID  the process\n"
 			    "      --json     as one JSON object\n"
-			    "  -v, --verbose  each planned probe too\n"
+			    "  -v, --verbose  each planned probe too, and why it is where it is\n"
 			    "  -h, --help     this text\n";
-
-static int parse_pid(const char *text, pid_t *pid)
-{
-	char *end;
-	long val;
-
-	errno = 0;
-	val = strtol(text, &end, 10);
-	if (errno || end == text || *end || val <= 0 || val > INT_MAX) {
-		log_err("-p needs the number of a process, not '%s'", text);
-		return -EINVAL;
-	}
-	*pid = (pid_t)val;
-	return 0;
-}
 
 /* 0, 1 when the help was printed, or -EINVAL. */
 static int parse_options(int argc, char **argv, struct runtimes_options *options)
@@ -71,7 +54,7 @@ static int parse_options(int argc, char **argv, struct runtimes_options *options
 	while ((opt = getopt_long(argc, argv, "p:vh", longs, NULL)) >= 0) {
 		switch (opt) {
 		case 'p':
-			if (parse_pid(optarg, &options->pid))
+			if (one_pid__parse(optarg, &options->pid))
 				return -EINVAL;
 			break;
 		case 'j':
@@ -96,29 +79,6 @@ static int parse_options(int argc, char **argv, struct runtimes_options *options
 		return -EINVAL;
 	}
 	return 0;
-}
-
-static int say_no_target(pid_t pid, enum target_error error)
-{
-	if (error == TARGET_IS_THREAD)
-		log_err("%d is a thread of process %d: use -p %d", pid, target_pid_of(pid),
-			target_pid_of(pid));
-	else
-		log_err("cannot look into process %d: %s", pid, target_error_text(error));
-	if (error == TARGET_DENIED)
-		return EXIT_ENVIRONMENT;
-	return error == TARGET_NO_MEMORY ? EXIT_FAILED : EXIT_NO_TARGET;
-}
-
-static void add_probe_json(struct json *json, const struct probe *probe)
-{
-	json__obj_begin(json);
-	json__kv_str(json, "program", probe->prog);
-	json__kv_str(json, "what", probe->what);
-	json__kv_str(json, "file", probe->file->path);
-	json__kv_u64(json, "file_off", probe->file_off);
-	json__kv_u64(json, "address", probe->ip);
-	json__obj_end(json);
 }
 
 static int print_json(const struct findings *findings)
@@ -148,10 +108,7 @@ static int print_json(const struct findings *findings)
 	}
 	json__arr_end(&json);
 	json__key(&json, "probes");
-	json__arr_begin(&json);
-	for (size_t i = 0; i < findings->plan->probe_cnt; i++)
-		add_probe_json(&json, &findings->plan->probes[i]);
-	json__arr_end(&json);
+	probes__json(&json, findings->plan);
 	json__obj_end(&json);
 	err = buf.err;
 	if (!err && printf("%s\n", buf__str(&buf)) < 0)
@@ -182,12 +139,8 @@ static int print_text(const struct findings *findings, bool verbose)
 			       found->binding, confidence_name(found->confidence));
 		printf(": %s\n", found->reason);
 	}
-	for (size_t i = 0; verbose && i < findings->plan->probe_cnt; i++) {
-		const struct probe *probe = &findings->plan->probes[i];
-
-		printf("  probe %-12s %s +0x%" PRIx64 " (0x%" PRIx64 ")\n", probe->prog,
-		       probe->what, probe->file_off, probe->ip);
-	}
+	if (verbose)
+		probes__print(findings->plan);
 	return fflush(stdout) ? -errno : 0;
 }
 
@@ -197,15 +150,14 @@ int cmd_runtimes(int argc, char **argv)
 	struct findings findings = {0};
 	struct target *target = NULL;
 	struct plan *plan = NULL;
-	enum target_error error;
 	int err, code = EXIT_FAILED;
 
 	err = parse_options(argc, argv, &options);
 	if (err)
 		return err > 0 ? EXIT_OK : EXIT_USAGE;
-	target = target__open(options.pid, &error);
+	target = one_target__open(options.pid, &code);
 	if (!target)
-		return say_no_target(options.pid, error);
+		return code;
 	plan = plan__new(target);
 	findings.found = calloc(runtime_adapter_cnt, sizeof(*findings.found));
 	if (!plan || !findings.found) {

@@ -447,6 +447,9 @@ int session__drain(struct session *session, int max)
 #define USES_NS   500000000ULL
 #define USES_MANY 2000
 
+#define SAMPLE_MAX_NS  5000000ULL
+#define SAMPLE_LATE_NS 1000000000ULL /* better a doubtful one than none */
+
 static int take_uses(struct session *session)
 {
 	uint64_t now = mono_ns();
@@ -468,17 +471,22 @@ int session__sample(struct session *session)
 		{GAUGE_CONNECTIONS, SERIES_CONNECTIONS},
 		{GAUGE_DISK_IN_FLIGHT, SERIES_DISK_IN_FLIGHT},
 	};
-	uint64_t now = mono_ns();
-	int64_t io_time;
+	int64_t vals[sizeof(gauges) / sizeof(gauges[0])], io_time;
+	uint64_t since = mono_ns(), now;
 	int err = 0;
 
 	if (live__io_source(session->live) == IO_SOURCE_OFF)
 		return 0;
-	for (size_t i = 0; i < sizeof(gauges) / sizeof(gauges[0]) && !err; i++)
-		err = feed__sample(session->model, gauges[i].series, now,
-				   live__gauge(session->live, gauges[i].gauge));
-	/* operations in flight on average: the time they took by the time that passed */
+	for (size_t i = 0; i < sizeof(gauges) / sizeof(gauges[0]); i++)
+		vals[i] = live__gauge(session->live, gauges[i].gauge);
 	io_time = live__gauge(session->live, GAUGE_IO_TIME);
+	now = mono_ns();
+	/* kept off the CPU meanwhile: when this was so is not known well enough */
+	if (now - since > SAMPLE_MAX_NS && now - session->sampled_ns < SAMPLE_LATE_NS)
+		return 0;
+	for (size_t i = 0; i < sizeof(gauges) / sizeof(gauges[0]) && !err; i++)
+		err = feed__sample(session->model, gauges[i].series, now, vals[i]);
+	/* operations in flight on average: the time they took by the time that passed */
 	if (!err && session->sampled_ns && now > session->sampled_ns)
 		err = feed__sample(session->model, SERIES_IO_QUEUE, now,
 				   (io_time - session->io_time_ns) * 1000 /

@@ -210,22 +210,31 @@ static void put_null(struct record_writer *writer, const struct schema_field *fi
 	record_writer__note(writer, field, suffix, why);
 }
 
-/* What adds up to nothing, by a part of its name. */
+/* What adds up to nothing. */
 static const char *no_sum(const char *path)
 {
+#define PERCENT "a sum of percentages says nothing"
+#define AVERAGE "a sum of averages says nothing"
 	static const struct {
-		const char *part, *why;
-	} rules[] = {
-		{"percent", "a sum of percentages says nothing"},
-		{"latency_", "a sum of averages says nothing"},
-		{"rtt_", "a sum of averages says nothing"},
-		{"_mbps", "a sum of rates over different lives says nothing"},
-		{"queue_depth", "a sum of averages over different lives says nothing"},
+		const char *path, *why;
+	} rows[] = {
+		{"cpu_metrics.usage_percent", PERCENT},
+		{"io_metrics.average_latency_ms", AVERAGE},
+		{"io_metrics.bandwidth_mbps", "a sum of rates over different lives says nothing"},
+		{"io_metrics.io_wait_percent", PERCENT},
+		{"io_metrics.p99_latency_ms", AVERAGE},
+		{"io_metrics.queue_depth", "a sum of averages over different lives says nothing"},
+		{"network_metrics.latency_avg_ms", AVERAGE},
+		{"network_metrics.rtt_avg_ms", AVERAGE},
+		{"network_metrics.throughput_mbps",
+		 "a sum of rates over different lives says nothing"},
 	};
+#undef PERCENT
+#undef AVERAGE
 
-	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
-		if (strstr(path, rules[i].part))
-			return rules[i].why;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (!strcmp(path, rows[i].path))
+			return rows[i].why;
 	}
 	return NULL;
 }

@@ -154,7 +154,7 @@ static void write_spot(struct json *json, const struct model *model,
 {
 	const struct object *object =
 		row->object < model->object_cnt ? &model->objects[row->object] : NULL;
-	double calls = (double)row->calls.cnt + (double)row->errors;
+	double calls = (double)row->done + (double)row->errors;
 
 	json__obj_begin(json);
 	if (object && *model__str(model, object->name))

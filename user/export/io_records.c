@@ -100,24 +100,6 @@ static void get_owner_class(struct value *value, const struct row *row, const st
 	value__class_id(value, row->model, task ? task->class_idx : row->owner_class, getter->why);
 }
 
-/* Which operations a record as a whole is of: what moves data. */
-static uint32_t main_ops(const struct row *row)
-{
-	switch (object_group(kind_of(row))) {
-	case GROUP_DISK:
-		return OP_BIT(DISK_READ) | OP_BIT(DISK_WRITE);
-	case GROUP_SOCKET:
-		return OP_BIT(READ) | OP_BIT(WRITE);
-	case GROUP_FILE:
-		break;
-	}
-	return OP_BIT(READ) | OP_BIT(WRITE) | OP_BIT(SYNC);
-}
-
-#define OPS_FALLIBLE                                                                               \
-	(OP_BIT(READ) | OP_BIT(WRITE) | OP_BIT(SYNC) | OP_BIT(OPEN) | OP_BIT(CONNECT) |            \
-	 OP_BIT(ACCEPT) | OP_BIT(DISK_READ) | OP_BIT(DISK_WRITE))
-
 static struct use_sum sum_of(const struct row *row, uint32_t ops)
 {
 	struct use_sum sum = {};
@@ -134,7 +116,8 @@ enum whole { WHOLE_OPERATIONS, WHOLE_BYTES, WHOLE_TIME, WHOLE_LATENCY, WHOLE_ERR
 static void get_whole(struct value *value, const struct row *row, const struct getter *getter)
 {
 	bool failed = getter->arg == WHOLE_ERRORS || getter->arg == WHOLE_AGAIN;
-	struct use_sum sum = sum_of(row, failed ? OPS_FALLIBLE : main_ops(row));
+	struct use_sum sum =
+		sum_of(row, failed ? OPS_FALLIBLE : main_ops(object_group(kind_of(row))));
 	const uint64_t vals[] = {
 		[WHOLE_OPERATIONS] = sum.cnt, [WHOLE_BYTES] = sum.bytes,
 		[WHOLE_TIME] = sum.ns,        [WHOLE_LATENCY] = sum.timed ? sum.ns / sum.timed : 0,

@@ -123,14 +123,10 @@ static const struct {
 static int64_t io_sum(const struct model *model, uint64_t task, uint32_t class_idx,
 		      enum io_sum which)
 {
-	struct use_sum sum = {};
 	size_t cnt;
 	const struct use *uses = model__uses(model, task, class_idx, &cnt);
+	struct use_sum sum = use_sum__of(model, uses, cnt, &io_sums[which].filter);
 
-	for (size_t i = 0; i < cnt; i++) {
-		if (use_fits(model, &uses[i], &io_sums[which].filter))
-			use_sum__add(&sum, &uses[i]);
-	}
 	return sat_i64(io_sums[which].again ? sum.again : sum.cnt);
 }
 
@@ -145,23 +141,22 @@ static int64_t link_sum(const struct model *model, uint64_t task, uint32_t class
 {
 	size_t cnt;
 	const struct link *links = model__links(model, task, class_idx, &cnt);
-	int64_t sum = 0;
+	struct link_sums sums = {};
 
-	for (size_t i = 0; i < cnt; i++) {
-		const int64_t vals[] = {
-			[LINK_ACTIVE] = links[i].active,
-			[LINK_MET] = sat_i64(links[i].met),
-			[LINK_OPENED] = sat_i64(links[i].opened),
-			[LINK_FAILED] = sat_i64(links[i].failed),
-			[LINK_CLOSED] = sat_i64(links[i].closed),
-		};
-
-		if (!link_connects(model, &links[i]))
-			continue;
-		if (__builtin_add_overflow(sum, vals[which], &sum))
-			sum = vals[which] < 0 ? INT64_MIN : INT64_MAX;
+	link_sums__add(&sums, model, links, cnt);
+	switch (which) {
+	case LINK_ACTIVE:
+		return sums.active;
+	case LINK_MET:
+		return sat_i64(sums.met);
+	case LINK_OPENED:
+		return sat_i64(sums.opened);
+	case LINK_FAILED:
+		return sat_i64(sums.failed);
+	case LINK_CLOSED:
+		break;
 	}
-	return sum;
+	return sat_i64(sums.closed);
 }
 
 void get_link_sum(struct value *value, const struct row *row, const struct getter *getter)
@@ -185,15 +180,11 @@ bool io_folded_sum(const struct row *row, const struct getter *getter, int64_t *
 
 static void socket_mean(struct value *value, const struct row *row, const char *why)
 {
-	struct use_sum sum = {};
 	size_t cnt;
 	const struct use *uses =
 		model__uses(row->model, row->model->tasks[row->idx].id, NO_IDX, &cnt);
+	struct use_sum sum = use_sum__of(row->model, uses, cnt, &socket_calls);
 
-	for (size_t i = 0; i < cnt; i++) {
-		if (use_fits(row->model, &uses[i], &socket_calls))
-			use_sum__add(&sum, &uses[i]);
-	}
 	if (sum.timed)
 		value__num(value, use_sum__mean_ns(&sum) / 1e6);
 	else
@@ -267,30 +258,14 @@ void get_rtt(struct value *value, const struct row *row, const struct getter *ge
 		value__null(value, getter->why);
 }
 
-/* Unix streams have no packets: a task that has no other sockets sent none, and could not. */
-static bool has_streams_only(const struct model *model, uint64_t task)
-{
-	size_t cnt, streams = 0;
-	const struct use *uses = model__uses(model, task, NO_IDX, &cnt);
-
-	for (size_t i = 0; i < cnt; i++) {
-		unsigned int kind = use_kind(model, &uses[i]);
-
-		if (!(KINDS_SOCKET >> kind & 1))
-			continue;
-		if (kind != OBJECT_UNIX)
-			return false;
-		streams++;
-	}
-	return streams > 0;
-}
-
 void get_packets(struct value *value, const struct row *row, const struct getter *getter)
 {
 	const struct task *task = &row->model->tasks[row->idx];
+	size_t cnt;
+	const struct use *uses = model__uses(row->model, task->id, NO_IDX, &cnt);
 
 	if (!task->c[COUNTER_NET_PACKETS_SENT] && !task->c[COUNTER_NET_PACKETS_RECEIVED] &&
-	    has_streams_only(row->model, task->id))
+	    has_streams_only(row->model, uses, cnt))
 		value__null(value, getter->why);
 	else
 		value__int(value, task->c[getter->arg]);

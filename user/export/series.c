@@ -68,22 +68,49 @@ static void get_cnt(struct value *value, const struct row *row, const struct get
 	value__uint(value, row->sample_cnt);
 }
 
-enum series_stat { STAT_MEAN, STAT_MAX };
-
-static void get_stat(struct value *value, const struct row *row, const struct getter *getter)
+static void get_max(struct value *value, const struct row *row, const struct getter *getter)
 {
 	const struct sample *samples = samples_of(row);
-	double sum = 0, max = (double)samples[0].val;
+	int64_t max = samples[0].val;
 	size_t sz;
 
-	for (size_t i = 0; i < row->sample_cnt; i++) {
-		double val = (double)samples[i].val;
+	(void)getter;
+	for (size_t i = 1; i < row->sample_cnt; i++)
+		max = samples[i].val > max ? samples[i].val : max;
+	value__num(value, (double)max / divisor(row, &sz));
+}
 
-		sum += val;
-		max = val > max ? val : max;
+static bool was_thinned(const struct model *model)
+{
+	for (size_t i = 0; i < model->counter_cnt; i++) {
+		if (!strcmp(model__str(model, model->counters[i].name), "samples_merged"))
+			return model->counters[i].val > 0;
 	}
-	value__num(value, (getter->arg == STAT_MAX ? max : sum / (double)row->sample_cnt) /
-				  divisor(row, &sz));
+	return false;
+}
+
+/* By time: values that are far from the one before them stand for more of it. Of merged neighbours,
+ * a series of means keeps the mean, but one of moments the largest. */
+static void get_mean(struct value *value, const struct row *row, const struct getter *getter)
+{
+	const struct sample *samples = samples_of(row);
+	double sum = 0, time = 0, plain = 0, before = 0;
+	size_t sz;
+
+	if (samples[0].series != SERIES_IO_QUEUE && was_thinned(row->model)) {
+		value__null(value, getter->why);
+		return;
+	}
+	for (size_t i = 0; i < row->sample_cnt; i++) {
+		double at = (double)samples[i].at_ns, span = at > before ? at - before : 0;
+
+		sum += (double)samples[i].val * span;
+		time += span;
+		plain += (double)samples[i].val;
+		before = at;
+	}
+	value__num(value,
+		   (time > 0 ? sum / time : plain / (double)row->sample_cnt) / divisor(row, &sz));
 }
 
 static void write_values(struct record_writer *writer, const struct row *row,
@@ -111,8 +138,8 @@ static void write_values(struct record_writer *writer, const struct row *row,
 static const struct getter getters[] = {
 	IO_GET("count", get_cnt, 0, NULL),
 	IO_GET("interval_ns", get_interval, 0, "there is one value only"),
-	IO_GET("max", get_stat, STAT_MAX, NULL),
-	IO_GET("mean", get_stat, STAT_MEAN, NULL),
+	IO_GET("max", get_max, 0, NULL),
+	IO_GET("mean", get_mean, 0, "neighbours were merged, of which the largest was kept"),
 	IO_GET("meaning", get_text, TEXT_MEANING, NULL),
 	IO_GET("name", get_text, TEXT_NAME, NULL),
 	IO_GET("start_ns", get_start, 0, NULL),

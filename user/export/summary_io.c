@@ -25,17 +25,6 @@ static void add_bytes(struct buf *buf, int64_t bytes)
 	format_bytes(buf, bytes > 0 ? (uint64_t)bytes : 0);
 }
 
-static uint64_t sum_ops(const struct model *model, const struct use_filter *filter)
-{
-	struct use_sum sum = {};
-
-	for (size_t i = 0; i < model->use_cnt; i++) {
-		if (use_fits(model, &model->uses[i], filter))
-			use_sum__add(&sum, &model->uses[i]);
-	}
-	return sum.cnt;
-}
-
 /* "; disk 8:0: 2.10 ms a request (1200)": the busiest one. */
 static void add_disk(struct buf *line, const struct model *model)
 {
@@ -68,7 +57,7 @@ static bool add_files(struct buf *line, const struct summary *summary)
 	static const struct use_filter syncs = {OP_BIT(SYNC), KINDS_FILE};
 	const struct model *model = summary->model;
 	const int64_t *c = summary->analysis->totals.c;
-	uint64_t sync_cnt = sum_ops(model, &syncs);
+	uint64_t sync_cnt = use_sum__of(model, model->uses, model->use_cnt, &syncs).cnt;
 
 	if (c[COUNTER_IO_READS] <= 0 && c[COUNTER_IO_WRITES] <= 0 && c[COUNTER_IO_ERRORS] <= 0 &&
 	    !sync_cnt)
@@ -100,22 +89,16 @@ static bool add_files(struct buf *line, const struct summary *summary)
 
 static void add_connections(struct buf *line, const struct model *model)
 {
-	uint64_t opened = 0, failed = 0;
-	int64_t active = 0;
+	struct link_sums sums = {};
 
-	for (size_t i = 0; i < model->link_cnt; i++) {
-		opened = sat_addu(opened, model->links[i].opened);
-		failed = sat_addu(failed, model->links[i].failed);
-		if (__builtin_add_overflow(active, model->links[i].active, &active))
-			active = INT64_MAX;
-	}
-	if (!model->link_cnt)
+	link_sums__add(&sums, model, model->links, model->link_cnt);
+	if (!sums.links)
 		return;
 	buf__puts(line, "; ");
-	add_count(line, active, "connection open (", "connections open (");
-	buf__printf(line, "%llu opened", (unsigned long long)opened);
-	if (failed)
-		buf__printf(line, ", %llu failed", (unsigned long long)failed);
+	add_count(line, sums.active, "connection open (", "connections open (");
+	buf__printf(line, "%llu opened", (unsigned long long)sums.opened);
+	if (sums.failed)
+		buf__printf(line, ", %llu failed", (unsigned long long)sums.failed);
 	buf__puts(line, ")");
 }
 

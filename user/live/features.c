@@ -253,6 +253,9 @@ void features__probe(struct features *features)
 	 */
 	features->tp_btf_preempted =
 		btf__find_by_name_kind(btf, "class_srcu_fast_notrace_t", BTF_KIND_TYPEDEF) > 0;
+	/* 6.1; before that the kernel warns, or refuses */
+	features->hash_alloc = btf__find_by_name_kind(btf, "bpf_mem_alloc", BTF_KIND_STRUCT) > 0;
+	features->ring_results = has_member(btf, "io_kiocb", "cqe"); /* 5.19 */
 	features->block_requests = tracepoint_args(btf, "block_rq_issue") > 0;
 	features->request_queue = tracepoint_args(btf, "block_rq_issue") > 2;
 	features->io_accounting = has_member(btf, "task_io_accounting", "read_bytes");
@@ -328,7 +331,8 @@ enum wire_io_source features__io_source(const struct features *f, enum wire_io_s
 		[IO_SOURCE_KPROBE_TRACEFS] = IO_SOURCE_OFF,
 	};
 
-	if (wanted == IO_SOURCE_AUTO && f->tp_btf_preempted && f->classic_syscalls)
+	if ((wanted == IO_SOURCE_AUTO || wanted == IO_SOURCE_SYSCALL) && f->tp_btf_preempted &&
+	    f->classic_syscalls)
 		return IO_SOURCE_SYSCALL_CLASSIC;
 	if (wanted == IO_SOURCE_AUTO)
 		while (!has[++wanted])

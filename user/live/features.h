@@ -59,6 +59,8 @@ struct features {
 	bool block_requests;
 	bool request_queue; /* block_rq_insert and _issue have it as first argument */
 	bool data_ready; /* the tracepoint of arriving data */
+	bool hash_alloc; /* hash tables without preallocation may be filled from tracing programs */
+	bool ring_results; /* io_uring's requests hold their result where we look for it */
 	bool rss_stat;
 	bool rss_exact; /* told with each page; before 6.2 in batches of 64 */
 	bool io_accounting; /* bytes that a thread made storage read or write */

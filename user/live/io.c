@@ -57,6 +57,7 @@ void io_hooks__fit(struct live *live)
 	bpf_program__set_autoload(skel->progs.sk_data_ready, on && features->data_ready);
 	bpf_program__set_autoload(skel->progs.block_rq_insert, on && features->block_requests);
 	bpf_program__set_autoload(skel->progs.block_rq_issue, on && features->block_requests);
+	bpf_program__set_autoload(skel->progs.block_rq_requeue, on && features->block_requests);
 	bpf_program__set_autoload(skel->progs.block_rq_complete, on && features->block_requests);
 	bpf_program__set_autoload(skel->progs.rss_stat, on && features->rss_stat);
 	bpf_program__set_autoload(skel->progs.walk_sockets, on);
@@ -77,7 +78,7 @@ int io_hooks__attach(struct live *live)
 	if (live->hooks)
 		return 0;
 	if (live->hooks_extra) {
-		log_warn("%s; what io_uring sends and receives is not seen", why);
+		log_warn("%s; what io_uring does is not seen", why);
 		return 0;
 	}
 	log_err("%s", why);
@@ -92,7 +93,7 @@ void live__io_text(const struct live *live, char *text, size_t sz)
 	snprintf(text, sz, "%s", io_source_text(live->options.io_source));
 	used = strlen(text);
 	if (live->hooks && live->hooks_extra)
-		snprintf(text + used, sz - used, "; io_uring on sockets, mapped files: %s",
+		snprintf(text + used, sz - used, "; io_uring and faults of mapped files: %s",
 			 io_source_name(live->hooks_how));
 	used = strlen(text);
 	if (*unhooked)

@@ -133,21 +133,7 @@ static void append_name(char *names, size_t names_sz, const char *name)
 	snprintf(names + used, names_sz - used, "%s%s", used ? ", " : "", name);
 }
 
-size_t kernel_hooks__missing(uint64_t functions, char *names, size_t names_sz)
-{
-	size_t cnt = 0;
-
-	names[0] = '\0';
-	for (size_t i = 0; i < ROW_CNT; i++) {
-		if (is_served(functions, i))
-			continue;
-		append_name(names, names_sz, rows[i].function);
-		cnt++;
-	}
-	return cnt;
-}
-
-/* What kernel functions show beside system calls: io_uring on sockets, faults, arrivals. */
+/* What kernel functions show beside system calls: io_uring, faults of mapped files, arrivals. */
 static bool is_extra(enum wire_hook hook)
 {
 	switch (hook) {
@@ -155,6 +141,8 @@ static bool is_extra(enum wire_hook hook)
 	case HOOK_RECEIVE:
 	case HOOK_CONNECT:
 	case HOOK_ACCEPT:
+	case HOOK_RING_READ:
+	case HOOK_RING_WRITE:
 	case HOOK_FAULT:
 	case HOOK_READY:
 		return true;
@@ -163,12 +151,36 @@ static bool is_extra(enum wire_hook hook)
 	}
 }
 
+/* The functions of this use that the kernel lacks, and nothing serves in their place. */
+static size_t list_missing(uint64_t functions, bool extra, char *names, size_t names_sz)
+{
+	size_t cnt = 0;
+
+	names[0] = '\0';
+	for (size_t i = 0; i < ROW_CNT; i++) {
+		if (is_served(functions, i) || (extra && !is_extra(rows[i].hook)))
+			continue;
+		append_name(names, names_sz, rows[i].function);
+		cnt++;
+	}
+	return cnt;
+}
+
+size_t kernel_hooks__missing(uint64_t functions, char *names, size_t names_sz)
+{
+	return list_missing(functions, false, names, names_sz);
+}
+
 /* Is this function hooked here? */
 static bool is_wanted(const struct features *features, bool extra, size_t row)
 {
 	size_t first = row;
 
 	if (!in(features->kernel_functions, row) || (extra && !is_extra(rows[row].hook)))
+		return false;
+	/* before 5.19 what they return is not how it ended */
+	if ((rows[row].hook == HOOK_RING_READ || rows[row].hook == HOOK_RING_WRITE) &&
+	    !features->ring_results)
 		return false;
 	/* the tracepoint tells the same for less */
 	if (rows[row].hook == HOOK_READY && features->data_ready)
@@ -351,9 +363,7 @@ struct kernel_hooks *kernel_hooks__attach(struct bpf_object *object,
 		return NULL;
 	}
 	hooks->how = how;
-	if (!extra)
-		kernel_hooks__missing(features->kernel_functions, hooks->unhooked,
-				      sizeof(hooks->unhooked));
+	list_missing(features->kernel_functions, extra, hooks->unhooked, sizeof(hooks->unhooked));
 	for (size_t i = 0; i < ROW_CNT; i++) {
 		int err;
 
@@ -376,8 +386,11 @@ struct kernel_hooks *kernel_hooks__attach(struct bpf_object *object,
 		}
 		return hooks;
 	}
-	snprintf(why, why_sz, "cannot hook the kernel's functions: %s%s", strerror(-first_err),
-		 remedy_of(-first_err));
+	if (first_err)
+		snprintf(why, why_sz, "cannot hook the kernel's functions: %s%s",
+			 strerror(-first_err), remedy_of(-first_err));
+	else
+		snprintf(why, why_sz, "this kernel has none of the functions to hook");
 	kernel_hooks__detach(hooks);
 	return NULL;
 }

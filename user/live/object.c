@@ -68,14 +68,17 @@ static int fit_maps(struct live *live)
 	bpf_map__set_max_entries(skel->maps.ring, live->options.ring_sz);
 	if (live->features->task_storage) {
 		bpf_map__set_autocreate(skel->maps.thread_table, false);
-		/* tables that are filled in any context and whose entries come and go */
+	} else {
+		bpf_map__set_autocreate(skel->maps.thread_storage, false);
+		bpf_map__set_max_entries(skel->maps.thread_table,
+					 threads > THREAD_TABLE_MIN ? threads : THREAD_TABLE_MIN);
+	}
+	/* tables that are filled in any context and whose entries come and go */
+	if (live->features->task_storage && live->features->hash_alloc) {
 		bpf_map__set_map_flags(skel->maps.live_tasks, BPF_F_NO_PREALLOC);
 		bpf_map__set_map_flags(skel->maps.conns, BPF_F_NO_PREALLOC);
 		return fit_uses(live, USES_LARGE, BPF_F_NO_PREALLOC);
 	}
-	bpf_map__set_autocreate(skel->maps.thread_storage, false);
-	bpf_map__set_max_entries(skel->maps.thread_table,
-				 threads > THREAD_TABLE_MIN ? threads : THREAD_TABLE_MIN);
 	bpf_map__set_max_entries(skel->maps.live_tasks, LIVE_TASKS_SMALL);
 	bpf_map__set_max_entries(skel->maps.conns, CONNS_SMALL);
 	return fit_uses(live, USES_SMALL, 0);

@@ -16,6 +16,8 @@
 #include "live/caps.h"
 #include "live/tracefs.h"
 
+#define ENOTSUPP 524 /* the kernel's own, which no header of libc has */
+
 /* What the kernel takes for BPF_LINK_CREATE of a uprobe.multi link (6.6); not in 6.1's headers. */
 struct multi_link_attr {
 	__u32 prog_fd, target_fd, attach_type, flags;
@@ -127,7 +129,9 @@ static const char *remedy_of(int err)
 
 static void explain(char *why, size_t why_sz, const struct probe *probe, int err)
 {
-	snprintf(why, why_sz, "cannot attach to %s: %s%s", probe->what, strerror(-err),
+	snprintf(why, why_sz, "cannot attach to %s: %s%s", probe->what,
+		 err == -ENOTSUPP ? "the kernel puts no probe on the instruction there"
+				  : strerror(-err),
 		 remedy_of(-err));
 }
 

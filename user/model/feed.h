@@ -29,8 +29,9 @@ int feed__start(struct model *model, const struct feed_options *options);
 int feed__event(struct model *model, const struct event *event);
 /* A wake edge read from the BPF map when the recording ends, before feed__finish(). */
 int feed__edge(struct model *model, const struct wire_edge_key *key, const struct wire_edge *edge);
-/* All uses until then have been fed: sockets that ended before may be forgotten. Without this call
- * each socket takes some 100 bytes until the end (and a sixteenth of max_memory at most). */
+/* All uses until then have been fed: sockets that ended before may be forgotten, and idle files be put
+ * aside. Without this call each takes some 100 bytes until the end (and a sixteenth of max_memory at
+ * most). */
 void feed__uses_taken(struct model *model, uint64_t mono_ns);
 /* Every socket that the targets have when the recording ends has been told of: others have ended. */
 void feed__sockets_told(struct model *model);

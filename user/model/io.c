@@ -25,6 +25,8 @@ void io__free(struct io_state *io)
 	free(io->objects);
 	free(io->changes);
 	map64__free(&io->ref_idx);
+	map64__free(&io->idle[0]);
+	map64__free(&io->idle[1]);
 	map64__free(&io->object_idx);
 	map64__free(&io->use_idx);
 	map64__free(&io->link_idx);
@@ -40,19 +42,76 @@ void feed__uses_taken(struct model *model, uint64_t mono_ns)
 		feed->io.taken_ns = mono_ns;
 }
 
-/* Nothing more is to come of a socket that ended before all uses were taken. */
-static bool is_done(const struct io_state *io, const struct ref *ref)
+/* All that happened until then has been told. */
+static bool is_past(const struct io_state *io, uint64_t ns)
 {
-	return ref->is_closed && ref->closed_ns < UINT64_MAX - WINDOW_NS &&
-	       ref->closed_ns + WINDOW_NS < io->taken_ns;
+	return ns < UINT64_MAX - WINDOW_NS && ns + WINDOW_NS < io->taken_ns;
 }
 
-static void sweep(struct io_state *io)
+/* Nothing more is to come of a socket that ended before all uses were taken, or of the attempt to
+ * connect one. */
+static bool is_done(const struct io_state *io, const struct ref *ref)
 {
+	if (ref->is_closed)
+		return is_past(io, ref->closed_ns);
+	return ref->failed_ns && !ref->is_begun && is_past(io, ref->failed_ns);
+}
+
+/*
+ * A file or a socket that is no connection may be used again after any time, and BPF does not name it
+ * once more. Of one that is idle the object is kept, and what was counted, in 64 bits.
+ */
+enum idle_bits { IDLE_RANK = 32, IDLE_MET = 40, IDLE_OWNED = 41 };
+
+static size_t idle_max(const struct feed *feed)
+{
+	return feed->options.max_memory / 64 / (2 * sizeof(struct map64_slot));
+}
+
+/* Returns false when it has to stay. */
+static bool put_aside(struct feed *feed, const struct ref *ref)
+{
+	struct io_state *io = &feed->io;
+	bool is_owned = ref->owner.task || ref->owner.class_idx != NO_IDX || ref->was_owned;
+
+	if (ref->is_begun || ref->tcp || ref->object == NO_IDX || !is_past(io, ref->used_ns))
+		return false;
+	if (io->idle[0].cnt >= idle_max(feed)) {
+		map64__free(&io->idle[1]);
+		io->idle[1] = io->idle[0];
+		io->idle[0] = (struct map64){0};
+	}
+	return !map64__set(&io->idle[0], ref->id,
+			   ref->object | (uint64_t)ref->rank << IDLE_RANK |
+				   (uint64_t)ref->is_met << IDLE_MET |
+				   (uint64_t)is_owned << IDLE_OWNED);
+}
+
+/* What was put aside, for an id that is used again. */
+static void take_back(struct io_state *io, struct ref *ref)
+{
+	uint64_t val;
+
+	for (size_t i = 0; i < 2; i++) {
+		if (!map64__get(&io->idle[i], ref->id, &val))
+			continue;
+		map64__del(&io->idle[i], ref->id);
+		ref->object = (uint32_t)val;
+		ref->rank = (uint8_t)(val >> IDLE_RANK);
+		ref->is_met = val >> IDLE_MET & 1;
+		ref->was_owned = val >> IDLE_OWNED & 1;
+		return;
+	}
+}
+
+static void sweep(struct feed *feed, bool is_full)
+{
+	struct io_state *io = &feed->io;
+
 	for (size_t i = io->ref_cnt; i-- > 0;) {
 		struct ref *ref = &io->refs[i], *last = &io->refs[io->ref_cnt - 1];
 
-		if (!is_done(io, ref))
+		if (!is_done(io, ref) && !(is_full && put_aside(feed, ref)))
 			continue;
 		map64__del(&io->ref_idx, ref->id);
 		io->bytes -= ref->tcp ? sizeof(*ref->tcp) : 0;
@@ -75,17 +134,19 @@ static bool has_room(struct feed *feed)
 	if (!feed->options.max_memory)
 		limit = SIZE_MAX;
 	if (io->taken_ns > io->swept_ns && (io->ref_cnt >= io->sweep_at || io->ref_cnt >= limit))
-		sweep(io);
+		sweep(feed, io->ref_cnt >= limit);
 	return io->ref_cnt < limit;
 }
 
-int ref_get(struct model *model, uint64_t id, struct ref **ref)
+int ref_get(struct model *model, uint64_t id, uint64_t ns, struct ref **ref)
 {
 	struct io_state *io = &model->feed->io;
 	uint64_t idx;
 
 	if (map64__get(&io->ref_idx, id, &idx)) {
 		*ref = &io->refs[idx];
+		if (ns > (*ref)->used_ns)
+			(*ref)->used_ns = ns;
 		return 0;
 	}
 	*ref = NULL;
@@ -97,7 +158,8 @@ int ref_get(struct model *model, uint64_t id, struct ref **ref)
 	    map64__set(&io->ref_idx, id, io->ref_cnt))
 		return -ENOMEM;
 	*ref = &io->refs[io->ref_cnt++];
-	**ref = (struct ref){.id = id, .object = NO_IDX, .owner = {0, NO_IDX}};
+	**ref = (struct ref){.id = id, .used_ns = ns, .object = NO_IDX, .owner = {0, NO_IDX}};
+	take_back(io, *ref);
 	return 0;
 }
 
@@ -119,9 +181,9 @@ int ref_name(struct model *model, struct ref *ref, const struct object_desc *des
 	if (model->feed->io.objects[before].pending)
 		object_is(model, before, object);
 	if (ref->is_begun && !ref->is_closed) {
-		err = change_add(model, &ref->owner, before, ns, -1);
+		err = active_drop(model, ref, &ref->owner, before, ns);
 		if (!err)
-			err = change_add(model, &ref->owner, object, ns, 1);
+			err = active_add(model, ref, ns);
 	}
 	return err;
 }
@@ -148,7 +210,7 @@ int io__file(struct model *model, const struct event *event)
 {
 	struct object_desc desc;
 	struct ref *ref;
-	int err = ref_get(model, event->file.id, &ref);
+	int err = ref_get(model, event->file.id, event->ns, &ref);
 
 	if (err || !ref)
 		return err;
@@ -172,20 +234,29 @@ static uint32_t disk(struct model *model, uint32_t dev)
 	return object_get(model, &desc, 0);
 }
 
+/* What an id says by itself. */
+static enum object_kind id_kind(uint64_t id)
+{
+	if (id & DISK_ID)
+		return OBJECT_DISK;
+	return id & OBJECT_IS_SOCKET ? OBJECT_SOCKET : OBJECT_UNKNOWN;
+}
+
 /* The object that a use is of, or NO_IDX when memory ran out. */
-static uint32_t object_of(struct model *model, uint64_t id)
+static uint32_t object_of(struct model *model, uint64_t id, uint64_t ns)
 {
 	struct ref *ref;
 
-	if (!id)
-		return object_unknown(model);
-	if (ref_get(model, id, &ref))
+	if (!id || id == OBJECT_IS_SOCKET)
+		return object_unknown(model, id_kind(id));
+	if (ref_get(model, id, ns, &ref))
 		return NO_IDX;
 	if (!ref)
-		return object_others(model, id & DISK_ID ? OBJECT_DISK : OBJECT_UNKNOWN);
+		return object_others(model, id_kind(id));
 	/* a disk is named once: that may be expensive */
 	if (ref->object == NO_IDX)
-		ref->object = id & DISK_ID ? disk(model, (uint32_t)id) : object_pending(model);
+		ref->object = id & DISK_ID ? disk(model, (uint32_t)id)
+					   : object_pending(model, id_kind(id));
 	return ref->object;
 }
 
@@ -194,7 +265,10 @@ static void add_latency(struct hist *hist, const struct wire_use_val *val)
 {
 	for (unsigned int i = 0; i < IO_BUCKETS; i++) {
 		uint64_t quarter = 1ULL << (IO_MIN_LOG2 - 2 + i / 4);
-		uint64_t lo = quarter * (4 + i % 4), hi = lo + quarter;
+		/* both are of the bucket: its middle begins the upper half, and the last value of
+		 * the lower half is nearer to all of it when a percentile is the middle of a
+		 * sixteenth */
+		uint64_t lo = quarter * (4 + i % 4), hi = lo + quarter - 1;
 
 		if (i == IO_BUCKETS - 1 && val->max_ns > hi)
 			hi = val->max_ns; /* it has no end of its own */
@@ -218,7 +292,7 @@ int io__use(struct model *model, const struct event *event)
 
 	if (err)
 		return err;
-	object = object_of(model, key->object);
+	object = object_of(model, key->object, event->ns);
 	use = object == NO_IDX ? NULL : use_get(model, &owner, object, (uint8_t)key->op);
 	if (!use)
 		return -ENOMEM;

@@ -41,7 +41,8 @@ struct tcp_numbers {
 struct ref {
 	uint64_t id;
 	uint64_t named_ns; /* of the record that named it */
-	uint64_t closed_ns;
+	uint64_t used_ns; /* of the newest record or use */
+	uint64_t closed_ns, failed_ns;
 	struct owner owner; /* of a socket */
 	struct tcp_numbers *tcp; /* the newest, while it is open */
 	uint32_t object;
@@ -49,6 +50,9 @@ struct ref {
 	bool is_begun, is_closed; /* it counts as active from here to there */
 	bool is_met, is_last; /* its first and its last look were counted */
 	bool is_told; /* its TCP numbers are in the link */
+	bool is_quiet; /* its end was told, and not counted: it had not become active */
+	bool is_others; /* it is active in the row for what there was no room for */
+	bool was_owned; /* it was put aside, and its owner forgotten */
 };
 
 enum name_rank { RANK_NONE, RANK_OWN, RANK_PEER };
@@ -76,6 +80,9 @@ struct io_state {
 	size_t sweep_at;
 	uint64_t taken_ns; /* see feed__uses_taken() */
 	uint64_t swept_ns; /* the same at the last sweep */
+	/* Idle ids that there was no room for among `refs`: what is left is their object. The second
+	 * one holds the older ones. */
+	struct map64 idle[2];
 
 	struct object_state *objects;
 	size_t object_cap;
@@ -113,10 +120,10 @@ void object_desc__conn(struct object_desc *desc, const struct wire_conn *conn);
 /* The object's index, found or made; of "(others)" when there is no room; NO_IDX: no memory. */
 uint32_t object_get(struct model *model, const struct object_desc *desc, uint64_t ns);
 uint32_t object_others(struct model *model, unsigned int kind);
-/* What uses are of when nobody knows of what. */
-uint32_t object_unknown(struct model *model);
+/* What uses are of when nobody knows of what, but of which kind. */
+uint32_t object_unknown(struct model *model, unsigned int kind);
 /* One more that is known by its uses only. */
-uint32_t object_pending(struct model *model);
+uint32_t object_pending(struct model *model, unsigned int kind);
 /* `pending` turned out to be `object`. */
 void object_is(struct model *model, uint32_t pending, uint32_t object);
 uint32_t object_resolve(const struct model *model, uint32_t object);
@@ -126,7 +133,7 @@ void io__free(struct io_state *io);
 int io__file(struct model *model, const struct event *event);
 int io__use(struct model *model, const struct event *event);
 /* What an id stands for, found or made; *ref is NULL when there is no room. 0 or -ENOMEM. */
-int ref_get(struct model *model, uint64_t id, struct ref **ref);
+int ref_get(struct model *model, uint64_t id, uint64_t ns, struct ref **ref);
 /* Names what an id stands for, unless a better or newer record has done so. */
 int ref_name(struct model *model, struct ref *ref, const struct object_desc *desc, uint64_t ns);
 int owner_of(struct model *model, uint64_t task, uint32_t tgid, struct owner *owner);
@@ -136,8 +143,11 @@ int io__conn(struct model *model, const struct event *event);
 /* Counts the changes until a time. */
 int changes__apply(struct model *model, uint64_t until_ns);
 int links__end(struct model *model, uint64_t ns);
-int change_add(struct model *model, const struct owner *owner, uint32_t object, uint64_t ns,
-	       int by);
+/* A begun connection is one more in the row of its owner and object, and one less later: in the same
+ * row, though by then there may be room for another. */
+int active_add(struct model *model, struct ref *ref, uint64_t ns);
+int active_drop(struct model *model, const struct ref *ref, const struct owner *owner,
+		uint32_t object, uint64_t ns);
 
 /* io_rows.c */
 /* The row, found or made, or that of nobody and "(others)" when there is no room. NULL: no memory. */

@@ -64,8 +64,9 @@ uint64_t io__memory(const struct model *model)
 	if (io)
 		return sum + io->bytes + model->object_cnt * sizeof(*io->objects) +
 		       io->ref_cnt * sizeof(*io->refs) + io->change_cnt * sizeof(*io->changes) +
-		       map_bytes(&io->ref_idx) + map_bytes(&io->object_idx) +
-		       map_bytes(&io->use_idx) + map_bytes(&io->link_idx);
+		       map_bytes(&io->ref_idx) + map_bytes(&io->idle[0]) + map_bytes(&io->idle[1]) +
+		       map_bytes(&io->object_idx) + map_bytes(&io->use_idx) +
+		       map_bytes(&io->link_idx);
 	for (size_t i = 0; i < model->use_cnt; i++)
 		sum += model->uses[i].latency.bucket_cap * sizeof(struct hist_bucket);
 	return sum;
@@ -322,6 +323,8 @@ static int compare_objects(const void *a, const void *b, void *ctx)
 		order = strcmp(model__str(model, left->local), model__str(model, right->local));
 	if (!order)
 		order = left->flags - right->flags;
+	if (!order)
+		order = left->role - right->role;
 	if (!order && left->dev != right->dev)
 		order = left->dev < right->dev ? -1 : 1;
 	if (!order && left->ino != right->ino)
@@ -367,7 +370,7 @@ static int settle_pending(struct model *model)
 	for (uint32_t i = 0; i < model->object_cnt; i++) {
 		if (!io->objects[i].pending)
 			continue;
-		unknown = object_unknown(model);
+		unknown = object_unknown(model, model->objects[i].kind);
 		if (unknown == NO_IDX)
 			return -ENOMEM;
 		object_is(model, i, unknown);

@@ -56,7 +56,8 @@ int changes__apply(struct model *model, uint64_t until_ns)
 	return end > io->change_first ? count_first(model, end - io->change_first) : 0;
 }
 
-int change_add(struct model *model, const struct owner *owner, uint32_t object, uint64_t ns, int by)
+static int change_add(struct model *model, const struct owner *owner, uint32_t object, uint64_t ns,
+		      int by)
 {
 	struct change change = {.ns = ns, .owner = *owner, .object = object, .by = by};
 	struct io_state *io = &model->feed->io;
@@ -78,10 +79,35 @@ int change_add(struct model *model, const struct owner *owner, uint32_t object, 
 	return 0;
 }
 
+int active_add(struct model *model, struct ref *ref, uint64_t ns)
+{
+	struct owner nobody = {0, NO_IDX};
+
+	if (!link_get(model, &ref->owner, ref->object))
+		return -ENOMEM;
+	ref->is_others = !link_find(model, &ref->owner, ref->object);
+	if (!ref->is_others)
+		return change_add(model, &ref->owner, ref->object, ns, 1);
+	return change_add(model, &nobody, object_others(model, model->objects[ref->object].kind),
+			  ns, 1);
+}
+
+int active_drop(struct model *model, const struct ref *ref, const struct owner *owner,
+		uint32_t object, uint64_t ns)
+{
+	struct owner nobody = {0, NO_IDX};
+
+	if (!ref->is_others)
+		return change_add(model, owner, object, ns, -1);
+	return change_add(model, &nobody, object_others(model, model->objects[object].kind), ns,
+			  -1);
+}
+
 /* From here on the connection counts as active. */
 static int begin(struct model *model, struct ref *ref, uint64_t ns)
 {
 	bool is_over = ref->is_closed && ref->closed_ns >= ns; /* its end came first */
+	struct link *link;
 	int err;
 
 	if (ref->is_begun && (!ref->is_closed || is_over))
@@ -92,9 +118,16 @@ static int begin(struct model *model, struct ref *ref, uint64_t ns)
 		ref->is_told = false;
 	}
 	ref->is_begun = true;
-	err = change_add(model, &ref->owner, ref->object, ns, 1);
+	if (is_over && ref->is_quiet) {
+		link = link_get(model, &ref->owner, ref->object);
+		if (!link)
+			return -ENOMEM;
+		link->closed++;
+	}
+	ref->is_quiet = false;
+	err = active_add(model, ref, ns);
 	if (!err && is_over)
-		err = change_add(model, &ref->owner, ref->object, ref->closed_ns, -1);
+		err = active_drop(model, ref, &ref->owner, ref->object, ref->closed_ns);
 	return err;
 }
 
@@ -104,7 +137,7 @@ static int end(struct model *model, struct ref *ref, uint64_t ns)
 		return 0;
 	ref->is_closed = true;
 	ref->closed_ns = ns;
-	return ref->is_begun ? change_add(model, &ref->owner, ref->object, ns, -1) : 0;
+	return ref->is_begun ? active_drop(model, ref, &ref->owner, ref->object, ns) : 0;
 }
 
 static struct tcp_numbers numbers_of(const struct event *event)
@@ -225,7 +258,7 @@ static int take_unknown(struct model *model, const struct event *event)
 	link->failed += conn->event == CONN_FAILED;
 	if (conn->event == CONN_FAILED)
 		charge_failed(model, &owner);
-	link->closed += conn->event == CONN_CLOSED;
+	link->closed += conn->event == CONN_CLOSED && conn->flags & CONN_IS_ACTIVE;
 	if (conn->flags & CONN_HAS_TCP &&
 	    (conn->event == CONN_CLOSED || conn->event == CONN_LAST)) {
 		add_tcp(link, &tcp);
@@ -254,8 +287,9 @@ static int on_opened(struct model *model, struct ref *ref, struct link *link,
 static int on_failed(struct model *model, struct ref *ref, struct link *link,
 		     const struct event *event)
 {
-	(void)event;
 	link->failed++;
+	if (event->ns > ref->failed_ns)
+		ref->failed_ns = event->ns;
 	charge_failed(model, &ref->owner);
 	return 0;
 }
@@ -276,7 +310,11 @@ static void tell(struct model *model, struct ref *ref, struct link *link)
 static int on_closed(struct model *model, struct ref *ref, struct link *link,
 		     const struct event *event)
 {
-	link->closed++;
+	/* every socket is told to have ended, a connection or not */
+	if (ref->is_begun || event->conn.flags & CONN_IS_ACTIVE)
+		link->closed++;
+	else
+		ref->is_quiet = true;
 	tell(model, ref, link);
 	return end(model, ref, event->ns);
 }
@@ -349,12 +387,12 @@ static int set_owner(struct model *model, struct ref *ref, const struct event *e
 	if (before.task || before.class_idx != NO_IDX || !event->conn.task)
 		return 0;
 	err = owner_of(model, event->conn.task, event->tgid, &ref->owner);
-	if (!err && ref->is_met)
+	if (!err && ref->is_met && !ref->was_owned)
 		err = move_met(model, &before, &ref->owner, ref->object);
 	if (err || !ref->is_begun || ref->is_closed)
 		return err;
-	err = change_add(model, &before, ref->object, event->ns, -1);
-	return err ? err : change_add(model, &ref->owner, ref->object, event->ns, 1);
+	err = active_drop(model, ref, &before, ref->object, event->ns);
+	return err ? err : active_add(model, ref, event->ns);
 }
 
 int io__conn(struct model *model, const struct event *event)
@@ -362,7 +400,7 @@ int io__conn(struct model *model, const struct event *event)
 	struct object_desc desc;
 	struct link *link;
 	struct ref *ref;
-	int err = ref_get(model, event->conn.id, &ref);
+	int err = ref_get(model, event->conn.id, event->ns, &ref);
 
 	model->feed->io.has_conns = true;
 	if (err)

@@ -11,18 +11,26 @@
 
 static const char unknown_name[] = "(unknown)";
 
+/* A path of unix sockets says nothing of streams or datagrams; other kinds have one or the other. */
+static bool is_unix_datagram(const struct object *object)
+{
+	return object->kind == OBJECT_UNIX && object->role == ROLE_DATAGRAM;
+}
+
 /* A name that is gone, or half of one (flags), may be that of many: those go by their inode, too. */
 static uint64_t object_key(const struct object *object)
 {
 	uint64_t inode = object->flags ? hash64(object->ino ^ hash64(object->dev)) : 0;
 
-	return hash64((uint64_t)object->name << 32 ^ object->local ^ hash64(inode + object->kind));
+	return hash64((uint64_t)object->name << 32 ^ object->local ^
+		      hash64(inode + object->kind + (is_unix_datagram(object) ? 256 : 0)));
 }
 
 static bool same_object(const struct object *a, const struct object *b)
 {
 	return a->name == b->name && a->local == b->local && a->kind == b->kind &&
-	       a->flags == b->flags && (!a->flags || (a->ino == b->ino && a->dev == b->dev));
+	       a->flags == b->flags && is_unix_datagram(a) == is_unix_datagram(b) &&
+	       (!a->flags || (a->ino == b->ino && a->dev == b->dev));
 }
 
 /* The object with this key's content, or NO_IDX and in *key where to put it. */
@@ -80,9 +88,9 @@ uint32_t object_others(struct model *model, unsigned int kind)
 	return idx;
 }
 
-uint32_t object_unknown(struct model *model)
+uint32_t object_unknown(struct model *model, unsigned int kind)
 {
-	struct object object = {.kind = OBJECT_UNKNOWN, .name = model__intern(model, unknown_name)};
+	struct object object = {.kind = (uint8_t)kind, .name = model__intern(model, unknown_name)};
 
 	return get(model, &object);
 }
@@ -137,14 +145,14 @@ uint32_t object_get(struct model *model, const struct object_desc *desc, uint64_
 	return idx;
 }
 
-uint32_t object_pending(struct model *model)
+uint32_t object_pending(struct model *model, unsigned int kind)
 {
-	struct object object = {.kind = OBJECT_UNKNOWN};
+	struct object object = {.kind = (uint8_t)kind};
 	uint32_t idx;
 
 	if (io__is_full(model)) {
 		model->feed->io.objects_folded++;
-		return object_others(model, OBJECT_UNKNOWN);
+		return object_others(model, kind);
 	}
 	object.name = model__intern(model, unknown_name);
 	idx = add(model, &object);

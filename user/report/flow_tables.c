@@ -203,7 +203,7 @@ static const struct cell peer_cells[] = {
 	{"Received", put_bytes, IO_READ, true},
 	{"Sent", put_bytes, IO_WRITE, true},
 	{"Used by", put_who, 0, false},
-	{"Open / opened / refused", put_conns, 0, true},
+	{"Open / opened / failed", put_conns, 0, true},
 	{"Receives", put_cnt, IO_READ, true},
 	{"Sends", put_cnt, IO_WRITE, true},
 	{"Failed", put_errors, 0, true},

@@ -15,18 +15,6 @@
 #include "base/map64.h"
 #include "report/columns.h"
 
-/* What a row's sums are of; the same as in the NDJSON records of files and connections. */
-static const uint32_t call_ops[] = {
-	[GROUP_FILE] = OP_BIT(READ) | OP_BIT(WRITE) | OP_BIT(SYNC),
-	[GROUP_SOCKET] = OP_BIT(READ) | OP_BIT(WRITE),
-	[GROUP_DISK] = OP_BIT(DISK_READ) | OP_BIT(DISK_WRITE),
-};
-
-/* A request served or data in a queue cannot fail. */
-#define OPS_FALLIBLE                                                                               \
-	(OP_BIT(READ) | OP_BIT(WRITE) | OP_BIT(SYNC) | OP_BIT(OPEN) | OP_BIT(CONNECT) |            \
-	 OP_BIT(ACCEPT) | OP_BIT(DISK_READ) | OP_BIT(DISK_WRITE))
-
 /* Whose time is the caller's; see use_time_ns(). */
 #define OPS_COST ((OPS_FALLIBLE & ~OP_BIT(ACCEPT)) | OP_BIT(FAULT))
 
@@ -77,7 +65,7 @@ bool flow__waits(const struct object *object)
 
 static bool is_call(const struct gather *gather, unsigned int op)
 {
-	return call_ops[gather->flows->group] >> op & 1;
+	return main_ops(gather->flows->group) >> op & 1;
 }
 
 static struct cost *cost_of(struct gather *gather, uint32_t object, uint32_t class_idx)

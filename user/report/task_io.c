@@ -34,57 +34,34 @@ static int64_t from_hist(const struct model *model, const struct use *uses, size
 	return val;
 }
 
-static struct use_sum sum_of(const struct model *model, const struct use *uses, size_t cnt,
-			     const struct use_filter *filter)
-{
-	struct use_sum sum = {0};
-
-	for (size_t i = 0; i < cnt; i++)
-		if (use_fits(model, &uses[i], filter))
-			use_sum__add(&sum, &uses[i]);
-	return sum;
-}
-
 static int64_t mean_of(const struct use_sum *sum)
 {
 	return sum->timed ? sat_i64(sum->ns / sum->timed) : COLUMN_NULL;
 }
 
-/* Unix streams have no packets: a task that has no other sockets sent none, and could not. */
-static bool has_streams_only(const struct model *model, const struct use *uses, size_t cnt)
+static int64_t rtt_of(const struct link *links, size_t cnt)
 {
-	bool any = false;
+	double rtt_us = 0, told = 0;
 
 	for (size_t i = 0; i < cnt; i++) {
-		unsigned int kind = use_kind(model, &uses[i]);
-
-		if (kind != OBJECT_UNIX && KINDS_SOCKET >> kind & 1)
-			return false;
-		any |= kind == OBJECT_UNIX;
+		rtt_us += links[i].rtt_sum_us;
+		told += links[i].rtt_cnt;
 	}
-	return any;
+	return told > 0 && rtt_us / told < UINT32_MAX ? rtt_us / told * 1000 : COLUMN_NULL;
 }
 
 static int64_t from_links(const struct model *model, const struct task *task, enum task_io number)
 {
-	double rtt_us = 0, told = 0;
-	int64_t sum = 0;
+	struct link_sums sums = {0};
 	size_t cnt;
 	const struct link *links = model__links(model, task->id, NO_IDX, &cnt);
 
-	for (size_t i = 0; i < cnt; i++) {
-		int64_t val = number == TASK_LINKS_ACTIVE   ? links[i].active
-			      : number == TASK_LINKS_OPENED ? sat_i64(links[i].opened)
-							    : sat_i64(links[i].failed);
-
-		if (__builtin_add_overflow(sum, val, &sum))
-			sum = val < 0 ? -INT64_MAX : INT64_MAX;
-		rtt_us += links[i].rtt_sum_us;
-		told += links[i].rtt_cnt;
-	}
-	if (number != TASK_RTT)
-		return sum;
-	return told > 0 && rtt_us / told < UINT32_MAX ? rtt_us / told * 1000 : COLUMN_NULL;
+	if (number == TASK_RTT)
+		return rtt_of(links, cnt);
+	link_sums__add(&sums, model, links, cnt);
+	return number == TASK_LINKS_ACTIVE   ? sums.active
+	       : number == TASK_LINKS_OPENED ? sat_i64(sums.opened)
+					     : sat_i64(sums.failed);
 }
 
 int64_t task_io(const struct model *model, const struct task *task, enum task_io number)
@@ -96,11 +73,11 @@ int64_t task_io(const struct model *model, const struct task *task, enum task_io
 	switch (number) {
 	case TASK_IO_MEAN:
 	case TASK_NET_MEAN:
-		sum = sum_of(model, uses, cnt,
-			     number == TASK_IO_MEAN ? &storage_calls : &socket_calls);
+		sum = use_sum__of(model, uses, cnt,
+				  number == TASK_IO_MEAN ? &storage_calls : &socket_calls);
 		return mean_of(&sum);
 	case TASK_IO_SYNCS:
-		sum = sum_of(model, uses, cnt, &syncs);
+		sum = use_sum__of(model, uses, cnt, &syncs);
 		return sat_i64(sum.cnt);
 	case TASK_LINKS_ACTIVE:
 	case TASK_LINKS_OPENED:

@@ -128,19 +128,11 @@ void tiles_io(struct buf *buf, const struct analysis *analysis)
 static void tile_connections(struct buf *buf, const struct model *model)
 {
 	struct series_stats stats = series__stats(model, SERIES_CONNECTIONS);
-	uint64_t opened = 0, failed = 0;
-	int64_t active = 0;
+	struct link_sums sums = {0};
 
-	for (size_t i = 0; i < model->link_cnt; i++) {
-		const struct link *link = &model->links[i];
-
-		if (__builtin_add_overflow(active, link->active, &active))
-			active = INT64_MAX;
-		opened = sat_addu(opened, link->opened);
-		failed = sat_addu(failed, link->failed);
-	}
+	link_sums__add(&sums, model, model->links, model->link_cnt);
 	tile__open(buf, "Connections", "open when the recording ended");
-	markup__count(buf, active < 0 ? 0 : active);
+	markup__count(buf, sums.active < 0 ? 0 : sums.active);
 	chart__spark(buf, model, SERIES_CONNECTIONS);
 	tile__note(buf);
 	if (stats.cnt && stats.highest->val >= 0) {
@@ -148,9 +140,9 @@ static void tile_connections(struct buf *buf, const struct model *model)
 		markup__count(buf, stats.highest->val);
 		buf__puts(buf, ", ");
 	}
-	markup__count(buf, opened);
+	markup__count(buf, sums.opened);
 	buf__puts(buf, " opened, ");
-	note_failed(buf, sat_i64(failed), "connect");
+	note_failed(buf, sat_i64(sums.failed), "connect");
 	tile__end(buf);
 }
 

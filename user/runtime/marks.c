@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/log.h"
 
 #define MARK_PREFIX "asyncscope_"
 #define KIND_SZ     80
@@ -24,12 +25,13 @@ enum mark { MARK_ENTER, MARK_LEAVE, MARK_SPAWN, MARK_WAKE, MARK_END, MARK_CNT };
 static const struct {
 	const char *function;
 	const char *prog;
+	unsigned int args; /* that the program reads: registers alone, never the stack */
 } marks[MARK_CNT] = {
-	[MARK_ENTER] = {MARK_PREFIX "enter", "marks_enter"},
-	[MARK_LEAVE] = {MARK_PREFIX "leave", "marks_leave"},
-	[MARK_SPAWN] = {MARK_PREFIX "spawn", "marks_spawn"},
-	[MARK_WAKE] = {MARK_PREFIX "wake", "marks_wake"},
-	[MARK_END] = {MARK_PREFIX "end", "marks_end"},
+	[MARK_ENTER] = {MARK_PREFIX "enter", "marks_enter", PLACE_ARG(0) | PLACE_ARG(1)},
+	[MARK_LEAVE] = {MARK_PREFIX "leave", "marks_leave", PLACE_ARG(0)},
+	[MARK_SPAWN] = {MARK_PREFIX "spawn", "marks_spawn", PLACE_ARG(0) | PLACE_ARG(1)},
+	[MARK_WAKE] = {MARK_PREFIX "wake", "marks_wake", PLACE_ARG(0)},
+	[MARK_END] = {MARK_PREFIX "end", "marks_end", PLACE_ARG(0) | PLACE_ARG(1)},
 };
 
 /* What one file has. */
@@ -167,16 +169,18 @@ static int plan_file(const struct target *target, struct plan *plan, struct mark
 	marked->file = NULL;
 	for (int i = 0; i < marked->cnt && !err; i++) {
 		const struct elf_sym *sym = &marked->syms[i];
-		struct probe probe = {
-			.prog = marks[mark_of(sym->name)].prog,
-			.file = file,
-			.file_off = sym->file_off,
-			.ip = target__addr_of(target, file, sym->file_off),
-		};
+		int mark = mark_of(sym->name);
+		struct place_want want = {.args = marks[mark].args};
+		struct probe probe = {.prog = marks[mark].prog};
 
+		probe__place(&probe, &want, target, file, sym);
 		snprintf(probe.what, sizeof(probe.what), "%s in %s", sym->name, file->path);
 		target_clean(probe.what);
 		err = plan__add(plan, &probe);
+		if (err == -EOPNOTSUPP) {
+			log_warn("no probe on %s: %s", probe.what, probe.place.reason);
+			err = 0;
+		}
 	}
 	return err;
 }

@@ -24,12 +24,24 @@ int plan__add_file(struct plan *plan, struct elf_file *file)
 
 int plan__add(struct plan *plan, const struct probe *probe)
 {
-	int err = array__reserve((void **)&plan->probes, &plan->probe_cap, plan->probe_cnt + 1,
-				 sizeof(*probe));
+	int err;
 
+	if (probe->place.probe == PROBE_REFUSED)
+		return -EOPNOTSUPP;
+	err = array__reserve((void **)&plan->probes, &plan->probe_cap, plan->probe_cnt + 1,
+			     sizeof(*probe));
 	if (!err)
 		plan->probes[plan->probe_cnt++] = *probe;
 	return err;
+}
+
+void probe__place(struct probe *probe, const struct place_want *want, const struct target *target,
+		  struct elf_file *file, const struct elf_sym *sym)
+{
+	place__in_file(&probe->place, want, file, sym);
+	probe->file = file;
+	probe->file_off = sym->file_off + probe->place.off;
+	probe->ip = target__addr_of(target, file, probe->file_off);
 }
 
 struct plan *plan__new(const struct target *target)

@@ -13,6 +13,7 @@
 
 #include "event/event.h"
 #include "target/elf.h"
+#include "target/place.h"
 #include "target/target.h"
 
 enum confidence {
@@ -35,6 +36,9 @@ struct probe {
 	struct elf_file *file; /* owned by the plan */
 	uint64_t file_off;
 	uint64_t ip; /* its address in the target, for people and tests; 0 = not mapped */
+	/* Where in its function, and why there. A program that reads the stack must add sp_below to its
+	 * pointer; those that read arguments alone need nothing. */
+	struct place place;
 	char what[80]; /* "asyncscope_enter in /srv/app", for messages */
 };
 
@@ -78,6 +82,10 @@ void plan__read_str(const struct plan *plan, const struct target *target, uint64
 		    size_t sz);
 /* For adapters. */
 int plan__add_file(struct plan *plan, struct elf_file *file);
+/* 0 or -errno; -EOPNOTSUPP where no probe may be. */
 int plan__add(struct plan *plan, const struct probe *probe);
+/* Sets file, file_off, ip and place: the best place in a function for what the program reads. */
+void probe__place(struct probe *probe, const struct place_want *want, const struct target *target,
+		  struct elf_file *file, const struct elf_sym *sym);
 
 #endif

@@ -227,6 +227,7 @@ static int read_header(struct elf_file *file)
 		return -ENOEXEC;
 	if (ehdr.e_type != ET_EXEC && ehdr.e_type != ET_DYN)
 		return -ENOEXEC;
+	file->machine = ehdr.e_machine;
 	if (!file->inode) {
 		file->dev = st.st_dev;
 		file->inode = st.st_ino;
@@ -525,6 +526,27 @@ void elf_syms__free(struct elf_sym *syms, size_t cnt)
 	for (size_t i = 0; syms && i < cnt; i++)
 		free(syms[i].name);
 	free(syms);
+}
+
+ssize_t elf_file__read_code(const struct elf_file *file, uint64_t file_off, uint8_t *code,
+			    size_t sz)
+{
+	ssize_t len;
+	size_t cnt = 0;
+
+	if (file->machine != EM_X86_64)
+		return -ENOEXEC;
+	if (file_off > INT64_MAX - sz)
+		return -EINVAL;
+	while (cnt < sz) {
+		len = pread(file->fd, code + cnt, sz - cnt, (off_t)(file_off + cnt));
+		if (len < 0)
+			return -errno;
+		if (!len)
+			break;
+		cnt += (size_t)len;
+	}
+	return (ssize_t)cnt;
 }
 
 uint64_t target__addr_of(const struct target *target, const struct elf_file *file,

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "target/target.h"
 
@@ -23,6 +24,7 @@ struct elf_file {
 	char open_path[64];
 	char *path;
 	uint64_t dev, inode;
+	uint16_t machine; /* EM_... */
 	uint8_t build_id[20];
 	size_t build_id_sz;
 	uint64_t id; /* hash of the build-id, or of dev, inode and size where there is none */
@@ -43,6 +45,10 @@ void elf_file__free(struct elf_file *file);
 int elf_file__functions(struct elf_file *file, bool (*want)(const char *name, void *ctx), void *ctx,
 			struct elf_sym **syms);
 void elf_syms__free(struct elf_sym *syms, size_t cnt);
+/* Machine code at a file offset: bytes read, fewer than `sz` at the file's end; or -errno, -ENOEXEC for
+ * another machine's than x86-64. */
+ssize_t elf_file__read_code(const struct elf_file *file, uint64_t file_off, uint8_t *code,
+			    size_t sz);
 /* The address in the target of a file offset, by the mapping that covers it; 0 when none does. */
 uint64_t target__addr_of(const struct target *target, const struct elf_file *file,
 			 uint64_t file_off);

@@ -112,10 +112,13 @@ struct sock_common {
 	struct in6_addr skc_v6_rcv_saddr;
 };
 
+struct socket;
+
 struct sock {
 	struct sock_common __sk_common;
 	u16 sk_type;
 	u16 sk_protocol;
+	struct socket *sk_socket;
 };
 
 struct socket {
@@ -174,6 +177,7 @@ struct gendisk {
 };
 
 struct request_queue {
+	void *elevator;
 	struct gendisk *disk;
 };
 
@@ -265,6 +269,15 @@ struct vm_area_struct {
 
 struct vm_fault {
 	struct vm_area_struct *vma;
+};
+
+struct io_cqe {
+	s32 res;
+};
+
+struct io_kiocb {
+	struct file *file;
+	struct io_cqe cqe;
 };
 
 struct msghdr {

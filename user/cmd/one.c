@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One process, and the probes that a recording of it would attach; see one.h. */
+#include "cmd/one.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "cmd/cmd.h"
+
+int one_pid__parse(const char *text, pid_t *pid)
+{
+	char *end;
+	long val;
+
+	errno = 0;
+	val = strtol(text, &end, 10);
+	if (errno || end == text || *end || val <= 0 || val > INT_MAX) {
+		log_err("-p needs the number of a process, not '%s'", text);
+		return -EINVAL;
+	}
+	*pid = (pid_t)val;
+	return 0;
+}
+
+struct target *one_target__open(pid_t pid, int *code)
+{
+	enum target_error error;
+	struct target *target = target__open(pid, &error);
+
+	if (target)
+		return target;
+	if (error == TARGET_IS_THREAD)
+		log_err("%d is a thread of process %d: use -p %d", pid, target_pid_of(pid),
+			target_pid_of(pid));
+	else
+		log_err("cannot look into process %d: %s", pid, target_error_text(error));
+	if (error == TARGET_DENIED)
+		*code = EXIT_ENVIRONMENT;
+	else
+		*code = error == TARGET_NO_MEMORY ? EXIT_FAILED : EXIT_NO_TARGET;
+	return NULL;
+}
+
+void probes__print(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->probe_cnt; i++) {
+		const struct probe *probe = &plan->probes[i];
+
+		printf("  probe %-12s %s +0x%" PRIx64 " (0x%" PRIx64 "), %s\n", probe->prog,
+		       probe->what, probe->file_off, probe->ip, probe->place.reason);
+	}
+}
+
+static void add_probe(struct json *json, const struct probe *probe)
+{
+	static const char *const runs[] = {
+		[PROBE_STEPPED] = "stepped",
+		[PROBE_EMULATED_NEWER] = "emulated since 6.16",
+		[PROBE_EMULATED] = "emulated",
+	};
+
+	json__obj_begin(json);
+	json__kv_str(json, "program", probe->prog);
+	json__kv_str(json, "what", probe->what);
+	json__kv_str(json, "file", probe->file->path);
+	json__kv_u64(json, "file_off", probe->file_off);
+	json__kv_u64(json, "address", probe->ip);
+	json__kv_u64(json, "offset", probe->place.off);
+	json__kv_u64(json, "sp_below", probe->place.sp_below);
+	json__kv_str(json, "instruction", runs[probe->place.probe]);
+	json__kv_str(json, "reason", probe->place.reason);
+	json__obj_end(json);
+}
+
+void probes__json(struct json *json, const struct plan *plan)
+{
+	json__arr_begin(json);
+	for (size_t i = 0; i < plan->probe_cnt; i++)
+		add_probe(json, &plan->probes[i]);
+	json__arr_end(json);
+}
+
+void probes__print_sum(const struct plan *plan)
+{
+	size_t emulated = 0;
+
+	for (size_t i = 0; i < plan->probe_cnt; i++)
+		emulated += plan->probes[i].place.probe == PROBE_EMULATED;
+	printf("%zu probe%s, %zu on instructions that the kernel emulates\n", plan->probe_cnt,
+	       plan->probe_cnt == 1 ? "" : "s", emulated);
+}
