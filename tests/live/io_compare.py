@@ -5,18 +5,20 @@ conn_truth.c against what it printed.
 Bytes, operations and errors are exact, for each task and for each file or peer of it. Times are within
 10% of the program's own clock, or CLOCK_US: the program reads its clock before the call and after it,
 the tracer does so inside, and accounts each message before the call returns. FIRST_US more for the
-first use of a file or peer, when it is told what that is. A call that was preempted may have been so
-between two clocks: such ones widen the tolerance by all that they took.
+first use of a file or peer, when it is told what that is, or an interrupt beside one of the calls. A
+call that was preempted may have been so between two clocks: such ones widen the tolerance by all that
+they took.
 
-SOURCE is what counted (--io-source). What a source cannot see stands in the tables below, and in the man page.
-LOSS... are counters of the recording that may say that calls were missed: then so many may lack, see Missed.
+SOURCE is what counted (--io-source). What a source cannot see stands in the tables below, and in the
+man page. LOSS... are counters of the recording that may say that calls were missed: then so many may
+lack, see Missed.
 """
 import sys
 
 from truth import CLOCK_FACTOR, CLOCK_GAP_NS, MS, US, Recording, Worst, get, ok, read_truth
 
 CLOCK_US = 4 * CLOCK_FACTOR
-FIRST_US = 50 * CLOCK_FACTOR
+FIRST_US = 250 * CLOCK_FACTOR
 OPS = ["read", "write", "sync", "open", "connect", "accept"]
 COUNTS = ["operations", "bytes", "errors", "again"]
 SOCKETS = ("tcp", "udp", "unix")
