@@ -353,10 +353,14 @@ static inline void run_unix_dgram(struct row *row)
 static inline void run_socketpair(struct row *row)
 {
 	static const int types[] = {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET};
-	struct object *peer = unnamed_peer(row);
 	int fds[2];
 
 	for (size_t type = 0; type < ARRAY_CNT(types); type++) {
+		bool is_datagram = types[type] == SOCK_DGRAM;
+		struct object *peer =
+			socket_object(row, "unix", is_datagram ? "datagram" : "client",
+				      "unix:(unnamed)", "");
+
 		must(row, socketpair(AF_UNIX, types[type] | SOCK_CLOEXEC, 0, fds) == 0,
 		     "socketpair");
 		for (int i = 0; i < 10; i++) {

@@ -5,7 +5,7 @@
 # matrix.t built in /tools, and this file. What a step leaves in /out is looked at by matrix.t on the
 # host.
 #
-# guest.sh LABEL VERSION [FULL]
+# guest.sh LABEL VERSION [FULL [STEP...]]	all steps by default but those that io.t asks for
 #
 # shellcheck disable=SC3043,SC2317 # busybox has local; the steps are called by name
 #
@@ -13,6 +13,7 @@
 # skip; a skip names the missing feature, and a step must not be skipped on every kernel.
 
 LABEL=$1 VERSION=$2 FULL=${3:-}
+shift 3
 PROGRAM=asyncscope-bpf
 
 STEPS='
@@ -27,8 +28,6 @@ asleep
 marks
 arm
 load
-io
-ring
 hw
 kill
 '
@@ -126,6 +125,7 @@ step_placed() {
 # shellcheck source=tests/vm/guest_live.sh
 . /guest_live.sh
 
+[ $# = 0 ] || STEPS=$*
 for step in $STEPS; do
 	started=$(cut -d . -f 1 /proc/uptime)
 	step_"$step"

@@ -4,6 +4,7 @@
 # static build, and merges the results, each with its kernel in front. Run by tests/run, as root.
 #
 # tests/vm/matrix.t [LABEL...]     all kernels by default
+# STEPS=NAMES runs these steps of guest.sh only, see io.t.
 # STATIC_BUILD=DIR takes a static build from there and builds nothing.
 # FULL=1 runs every scenario by every rung, and measures every rung. KEEP=1 keeps what guests left.
 set -euo pipefail
@@ -15,8 +16,8 @@ ROOT=$(cd "$HERE/../.." && pwd)
 
 BUILD=${BUILD:-$ROOT/build}
 STATIC=${STATIC_BUILD:-$BUILD/static}
-GUESTS=2 GUEST_SECONDS=290
-[ -z "${FULL:-}" ] || GUEST_SECONDS=900
+GUESTS=2 GUEST_SECONDS=${GUEST_SECONDS:-240}
+[ -z "${FULL:-}" ] || GUEST_SECONDS=600
 LABELS=("$@")
 [ $# -gt 0 ] || LABELS=("${KERNEL_LABELS[@]}")
 
@@ -95,13 +96,14 @@ version() {
 run_guest() {
 	local label=$1 dir=$WORK/$1 started=$SECONDS code=0
 	mkdir -p "$dir"
+	# shellcheck disable=SC2086 # several steps
 	"$ROOT/tools/vm" --timeout $GUEST_SECONDS --out "$dir/out" --console "$dir/console" \
 		--disk "$WORK/disk" \
 		--file "$STATIC/asyncscope-bpf:/usr/sbin/asyncscope-bpf" \
 		--file "$STATIC/tests/programs:/programs" \
 		--file "$WORK/tools:/tools" \
 		--file "$HERE/guest.sh:/guest.sh" --file "$HERE/guest_live.sh:/guest_live.sh" \
-		"$label" -- sh /guest.sh "$label" "$(version)" "${FULL:-}" \
+		"$label" -- sh /guest.sh "$label" "$(version)" "${FULL:-}" ${STEPS:-} \
 		>"$dir/tap" 2>"$dir/errors" || code=$?
 	echo $code >"$dir/code"
 	echo $((SECONDS - started)) >"$dir/seconds"
@@ -142,6 +144,8 @@ report_guest() {
 	[ $good = 0 ] || sed 's/^/# /' "$dir/errors"
 	if [ -e "$dir/out/check.json" ]; then
 		merge "$label" < <(python3 "$HERE/check_json.py" "$label" "$dir/out/check.json")
+	fi
+	if [ -e "$dir/out/comparisons" ]; then
 		merge "$label" < <(python3 "$HERE/live.py" "$label" "$dir/out" "$STATIC/asyncscope-bpf")
 	fi
 	echo "# $label: $(cat "$dir/seconds") s"
