@@ -366,11 +366,11 @@ static __always_inline void forget(struct sock *sk, struct conn *conn)
 /* Its end, told once. */
 static __always_inline void conn_ends(struct sock *sk, struct conn *conn, u64 now)
 {
+	if (!conn->closed) {
+		conn->closed = 1;
+		tell_conn(as_number(sk), CONN_CLOSED, now); /* it says whether it was active */
+	}
 	deactivate(conn);
-	if (conn->closed)
-		return;
-	conn->closed = 1;
-	tell_conn(as_number(sk), CONN_CLOSED, now);
 }
 
 /* The current thread uses a socket for the first time, or as the first one. */

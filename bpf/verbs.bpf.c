@@ -5,20 +5,11 @@
  */
 #include "core.bpf.h"
 
-/* A task that the runtime knows and that has not ended. */
-struct live_task {
-	u64 task;
-	u64 wake_ns; /* woken and not entered since; 0 = no */
-	u64 waker;
-	u32 wakes; /* since it was last entered */
-	u32 wakes_self;
-};
-
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 262144);
 	__type(key, struct wire_native_key);
-	__type(value, struct live_task);
+	__type(value, struct wire_live_task);
 } live_tasks SEC(".maps");
 
 /* What each verb needs to know of where it runs. */
@@ -55,7 +46,7 @@ static __always_inline u64 next_id(struct thread_state *thread)
 static __always_inline u64 task_new(struct here *here, struct wire_native_key *key, u64 type_key,
 				    u32 site, u32 flags)
 {
-	struct live_task fresh = {.task = next_id(here->thread)};
+	struct wire_live_task fresh = {.task = next_id(here->thread), .born_ns = here->now};
 	struct birth birth = {
 		.task = fresh.task,
 		.parent = flags & SPAWN_EXISTED ? 0 : innermost(here->thread)->task,
@@ -188,7 +179,7 @@ static __always_inline void pop_stale(struct here *here, u32 runtime, u64 native
 	}
 }
 
-static __always_inline void take_wake(struct frame *frame, struct live_task *live, u64 now)
+static __always_inline void take_wake(struct frame *frame, struct wire_live_task *live, u64 now)
 {
 	u64 latency;
 
@@ -220,7 +211,7 @@ __hidden void verb_spawn(u32 runtime, u64 native, u64 type_key, u32 site)
 __hidden void verb_enter(u32 runtime, u64 native, u32 site, u64 sp)
 {
 	struct wire_native_key key = {.native = native, .runtime = runtime};
-	struct live_task *live;
+	struct wire_live_task *live;
 	struct frame *frame;
 	struct here here;
 	u32 idx;
@@ -290,7 +281,7 @@ __hidden void verb_leave(u32 runtime, u64 native)
 __hidden void verb_wake(u32 runtime, u64 native)
 {
 	struct wire_native_key key = {.native = native, .runtime = runtime};
-	struct live_task *live;
+	struct wire_live_task *live;
 	struct frame *frame;
 	struct here here;
 
@@ -317,7 +308,7 @@ __hidden void verb_wake(u32 runtime, u64 native)
 __hidden void verb_end(u32 runtime, u64 native, u32 state)
 {
 	struct wire_native_key key = {.native = native, .runtime = runtime};
-	struct live_task *live;
+	struct wire_live_task *live;
 	struct here here;
 
 	if (!find_here(&here))

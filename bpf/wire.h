@@ -502,6 +502,16 @@ struct wire_native_key {
 	__u32 runtime;
 };
 
+/* A task that its runtime knows and that has not ended. */
+struct wire_live_task {
+	__u64 task;
+	__u64 born_ns; /* met at that time */
+	__u64 wake_ns; /* woken and not entered since; 0 = no */
+	__u64 waker;
+	__u32 wakes; /* since it was last entered */
+	__u32 wakes_self;
+};
+
 /*
  * Everything that can be lost, not be seen or only be inferred, each with its own counter.
  * X(id, name, is data missing?, meaning)
@@ -581,6 +591,7 @@ _Static_assert(sizeof(struct wire_conn) == 264, "wire_conn");
 _Static_assert(sizeof(struct wire_edge_key) == 16, "wire_edge_key");
 _Static_assert(sizeof(struct wire_edge) == 24, "wire_edge");
 _Static_assert(sizeof(struct wire_native_key) == 16, "wire_native_key");
+_Static_assert(sizeof(struct wire_live_task) == 40, "wire_live_task");
 _Static_assert(sizeof(struct wire_config) == 32, "wire_config");
 
 #endif

@@ -110,7 +110,7 @@ function peerCells(row) {
 	const tcp = row.parts[0].protocol === "tcp";
 	return {
 		name: row.name, who: row.who, kind: kindOf(row.parts[0]), time: costOf(row),
-		active: sum(row, "connections", "active"),
+		active: orNone(sum(row, "connections", "active"), "none: no connection to it was seen"),
 		read_bytes: orNone(sum(row, "received", "bytes")), write_bytes: orNone(sum(row, "sent", "bytes")),
 		errors: sum(row, "errors"), mean: meanOf(row),
 		rtt: tcp ? row.parts[0].tcp.rtt_ns : "none: only TCP has it",
@@ -337,8 +337,10 @@ async function testOverview(page, records) {
 		tiles.get("IO read"), reads);
 	ok(tiles.get("Retransmissions").startsWith(`Retransmissions${again.toLocaleString("en-US")}`),
 		"a tile has all retransmissions", tiles.get("Retransmissions"), again);
-	ok(tiles.get("Connections").startsWith("Connections6at most 26, "), "a tile has the connections",
-		tiles.get("Connections"));
+	const open = records.filter((one) => one.record === "connection")
+		.reduce((all, one) => all + (one.connections?.active ?? 0), 0);
+	ok(tiles.get("Connections").startsWith(`Connections${open}at most 26, `), "a tile has the connections",
+		tiles.get("Connections"), open);
 }
 
 async function testWidths(page) {

@@ -249,7 +249,7 @@ static const struct expected expected[] = {
 	{"series", "name", "connections_active", "values.1.1", "26", NULL},
 	{"series", "name", "connections_active", "max", "26", NULL},
 	{"series", "name", "io_queue_depth", "meaning",
-	 "file operations in flight, mean of the interval", NULL},
+	 "time of the file operations that ended in the interval, by its length", NULL},
 	{"series", "name", "io_queue_depth", "values.0.1", "1.5", NULL},
 	{"series", "name", "io_queue_depth", "mean", "1", NULL},
 	{"series", "name", "disk_in_flight", "interval_ns", NULL, "there is one value only"},

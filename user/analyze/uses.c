@@ -236,7 +236,7 @@ void object_totals__free(struct object_totals *totals)
 	memset(totals, 0, sizeof(*totals));
 }
 
-static bool link_connects(const struct model *model, const struct link *link)
+bool link_connects(const struct model *model, const struct link *link)
 {
 	uint8_t role = ROLE_UNKNOWN;
 

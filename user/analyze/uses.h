@@ -103,6 +103,8 @@ struct link_sums {
 	int64_t active;
 };
 
+/* Can it have connections at all? Datagrams need none, and a listener makes others'. */
+bool link_connects(const struct model *model, const struct link *link);
 void link_sums__add(struct link_sums *sums, const struct model *model, const struct link *links,
 		    size_t cnt);
 

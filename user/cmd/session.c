@@ -391,7 +391,7 @@ static void on_exec(struct session *session, const struct event *event)
 
 	if (!process || target__refresh(process->target))
 		return;
-	live__forget_tasks(session->live, event->tgid);
+	live__forget_tasks(session->live, event->tgid, event->ns);
 	attach_late(session, process, event->ns);
 	meta__runtimes(session, process->target);
 }
@@ -534,7 +534,7 @@ static void release_process(struct session *session, struct process *process)
 	process->released = true;
 	live__drop_target(session->live, process->target->pid);
 	if (process->plan && process->plan->probe_cnt)
-		live__forget_tasks(session->live, process->target->pid);
+		live__forget_tasks(session->live, process->target->pid, UINT64_MAX);
 	plan__free(process->plan);
 	process->plan = NULL;
 }

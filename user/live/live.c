@@ -125,16 +125,18 @@ void live__drop_target(struct live *live, pid_t pid)
 	bpf_map_delete_elem(bpf_map__fd(live->skel->maps.targets), &key);
 }
 
-void live__forget_tasks(struct live *live, pid_t pid)
+void live__forget_tasks(struct live *live, pid_t pid, uint64_t before_ns)
 {
 	int fd = bpf_map__fd(live->skel->maps.live_tasks);
 	struct wire_native_key key, next;
+	struct wire_live_task task;
 	int end = bpf_map_get_next_key(fd, NULL, &next);
 
 	while (!end) {
 		key = next;
 		end = bpf_map_get_next_key(fd, &key, &next); /* before it is deleted */
-		if (key.tgid == (__u32)pid)
+		if (key.tgid == (__u32)pid && !bpf_map_lookup_elem(fd, &key, &task) &&
+		    task.born_ns <= before_ns)
 			bpf_map_delete_elem(fd, &key);
 	}
 }

@@ -36,8 +36,9 @@ struct live *live__new(const struct features *features, const struct live_option
 int live__attach(struct live *live);
 int live__add_target(struct live *live, pid_t pid);
 void live__drop_target(struct live *live, pid_t pid);
-/* The tasks of a process whose memory is gone (ended, exec'ed): their ids mean nothing any more. */
-void live__forget_tasks(struct live *live, pid_t pid);
+/* The tasks that a process had when its memory went (it ended, or exec'ed at that time): their ids mean
+ * nothing any more. */
+void live__forget_tasks(struct live *live, pid_t pid, uint64_t before_ns);
 int live__attach_plan(struct live *live, const struct plan *plan);
 /* Detaches the probes of one process (it has exec'ed or ended). */
 void live__drop_plan(struct live *live, pid_t pid);

@@ -190,7 +190,7 @@ struct link {
 #define MODEL_SERIES(X)                                                                            \
 	X(CONNECTIONS, "connections_active", "connections", "connections open at that time")       \
 	X(IO_QUEUE, "io_queue_depth", "operations",                                                \
-	  "time of the file operations that ended in the interval, by its length, x1000")          \
+	  "time of the file operations that ended in the interval, by its length x1000")           \
 	X(DISK_IN_FLIGHT, "disk_in_flight", "requests", "disk requests in flight at that time")
 
 enum model_series {

@@ -261,7 +261,7 @@ static void fill_rows(struct gather *gather)
 		const struct link *link = &model->links[i];
 		struct flow *row = row_of(gather, link->task, link->class_idx, link->object);
 
-		if (!row)
+		if (!row || !link_connects(model, link))
 			continue;
 		add_link(&row->link, link);
 		row->has_link = true;
