@@ -13,7 +13,7 @@
 # skip; a skip names the missing feature, and a step must not be skipped on every kernel.
 
 LABEL=$1 VERSION=$2 FULL=${3:-}
-shift 3
+if [ $# -gt 3 ]; then shift 3; else set --; fi
 PROGRAM=asyncscope-bpf
 
 STEPS='
