@@ -56,6 +56,14 @@ struct {
 	__type(value, struct thread_state);
 } thread_scratch SEC(".maps");
 
+/* An open frame's counters while it is flushed, by sched_switch or the sampler: never both at once. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u64[COUNTER_CNT]);
+} partial_counters SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 32768);
@@ -513,14 +521,6 @@ static __always_inline void add_counts(u64 *counters, struct thread_state *threa
 	counters[COUNTER_DISK_WRITE_BYTES] += counts.write_bytes - thread->mark.write_bytes;
 }
 
-static __always_inline void add_splits(u64 *counters, struct frame *frame)
-{
-	counters[COUNTER_ON_CPU] += frame->split.on_cpu_ns;
-#pragma unroll
-	for (int i = 0; i < HW_CNT; i++)
-		counters[COUNTER_HW_CYCLES + i] += frame->split.hw[i];
-}
-
 static __always_inline void add_ticks(u64 *counters, struct thread_state *thread,
 				      struct task_struct *task, u32 idx)
 {
@@ -537,7 +537,6 @@ __hidden void emit_final(struct thread_state *thread, struct task_struct *task, 
 
 	if (idx == thread->depth)
 		add_counts(frame->c, thread, task);
-	add_splits(frame->c, frame);
 	add_ticks(frame->c, thread, task, idx);
 	/* a frame that was entered at the very end may be later than the end */
 	if (idx && flush->now > frame->enter_ns)
@@ -548,16 +547,18 @@ __hidden void emit_final(struct thread_state *thread, struct task_struct *task, 
 __hidden void emit_partial(struct thread_state *thread, struct task_struct *task,
 			   struct flush *flush)
 {
-	u64 *counters = thread->partial;
-	u32 idx = thread->depth;
+	u32 zero = 0, idx = thread->depth;
+	u64 *counters = bpf_map_lookup_elem(&partial_counters, &zero);
 	struct frame *frame = frame_at(thread, idx);
+
+	if (!counters)
+		return;
 
 #pragma unroll
 	for (int i = 0; i < COUNTER_CNT; i++)
 		counters[i] = frame->c[i];
 	counters[COUNTER_ON_CPU] += flush->on_cpu_ns;
 	add_counts(counters, thread, task);
-	add_splits(counters, frame);
 	add_ticks(counters, thread, task, idx);
 	emit_slice(thread, frame, counters, idx, flush);
 }

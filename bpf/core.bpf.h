@@ -20,12 +20,6 @@
 /* Frames of a thread: its own and 15 nested ones; a power of two, so that a mask is a bound. */
 #define FRAME_CNT 16
 
-/* What the thread's own probes charged, at the borders between frames. Writer: own context. */
-struct frame_split {
-	u64 on_cpu_ns; /* wall time on the CPU, by the clock */
-	u64 hw[HW_CNT];
-};
-
 struct frame {
 	u64 task;
 	u64 enter_ns;
@@ -35,12 +29,12 @@ struct frame {
 	u32 flush_cnt;
 	u32 runtime;
 	/*
-	 * Written by sched_switch: ON_CPU and HW (what splits did not explain), RUNQUEUE, BLOCKED,
-	 * IDLE, STOLEN, CPUS and, in the base frame, WAKE_RECEIVED, WAKE_LATENCY. Written by the thread's
-	 * own context: all others.
+	 * Written by sched_switch: ON_CPU and HW (what the thread's own probes did not charge at the
+	 * borders between frames), RUNQUEUE, BLOCKED, IDLE, STOLEN, CPUS and, in the base frame,
+	 * WAKE_RECEIVED, WAKE_LATENCY. Written by the thread's own context: all others, and ON_CPU and
+	 * HW atomically, because sched_switch may come in between.
 	 */
 	u64 c[COUNTER_CNT];
-	struct frame_split split;
 };
 
 /* Kernel counters of the thread that are exact at any time: a frame owns the difference. */
@@ -112,7 +106,7 @@ struct thread_state {
 	u32 found; /* find_frame()'s answer */
 	u32 tgid;
 	u64 mark_ns; /* the last border between frames */
-	u64 split_ns; /* sum of all frames' split.on_cpu_ns */
+	u64 split_ns; /* charged to frames at borders, by the clock */
 	u64 split_hw[HW_CNT];
 	u64 mark_hw[HW_CNT];
 	struct kernel_counts mark;
@@ -145,9 +139,11 @@ struct thread_state {
 	/* set once, by the maker */
 	u64 base_utime, base_stime;
 	u32 latency[LATENCY_BUCKETS]; /* sched_switch */
-	u64 partial[COUNTER_CNT]; /* of an open frame, while it is flushed: sched_switch, sampler */
 	struct frame frames[FRAME_CNT];
 };
+
+/* Newer kernels make task storage of no more than 8 KiB with what they add. */
+_Static_assert(sizeof(struct thread_state) <= THREAD_STATE_MAX, "thread_state");
 
 /* When and why frames are flushed. */
 struct flush {

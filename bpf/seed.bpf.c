@@ -45,7 +45,7 @@ static __always_inline void charge_until(struct thread_state *thread, u64 now)
 	u32 cause = thread->out_cause;
 
 	if (thread->running) {
-		frame->split.on_cpu_ns += now > since ? now - since : 0;
+		frame->c[COUNTER_ON_CPU] += now > since ? now - since : 0;
 		return;
 	}
 	if (now < out || cause >= COUNTER_CNT)

@@ -87,7 +87,7 @@ static __always_inline void border(struct here *here)
 	u64 ran = ran_since_border(thread, here->task, here->now);
 	struct kernel_counts counts;
 
-	frame->split.on_cpu_ns += ran;
+	__sync_fetch_and_add(&frame->c[COUNTER_ON_CPU], ran);
 	thread->split_ns += ran;
 	thread->mark_ns = here->now;
 	kernel_counts_read(&counts, here->task);
@@ -109,7 +109,8 @@ static __always_inline void border(struct here *here)
 			if (!switched && thread->mark_hw[i] > from)
 				from = thread->mark_hw[i];
 			if (thread->in_hw_known && hw[i] > from) {
-				frame->split.hw[i] += hw[i] - from;
+				__sync_fetch_and_add(&frame->c[COUNTER_HW_CYCLES + i],
+						     hw[i] - from);
 				thread->split_hw[i] += hw[i] - from;
 			}
 			thread->mark_hw[i] = hw[i];
@@ -239,7 +240,6 @@ __hidden void verb_enter(u32 runtime, u64 native, u32 site, u64 sp)
 		count_loss(LOSS_STACK_BOUNDS);
 	frame = frame_at(here.thread, idx);
 	__builtin_memset(frame->c, 0, sizeof(frame->c));
-	__builtin_memset(&frame->split, 0, sizeof(frame->split));
 	frame->task = live->task;
 	frame->enter_ns = here.now;
 	frame->sp = sp;

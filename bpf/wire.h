@@ -122,6 +122,9 @@ enum wire_kind {
 
 #define COMM_SZ 16
 
+/* What a thread's state may take in the kernel; the test whether it can be stored stores so much. */
+#define THREAD_STATE_MAX 8064
+
 /* A task begins to exist, or is met for the first time. */
 struct wire_spawn {
 	struct wire_hdr hdr;

@@ -113,9 +113,7 @@ static bool probe_tp_btf(const struct btf *btf, const char *typedef_name)
 	return true;
 }
 
-#define STATE_SZ 10240 /* about a thread's state */
-
-/* Types for a map from int to STATE_SZ bytes: task storage wants them. */
+/* Types for a map from int to THREAD_STATE_MAX bytes: task storage wants them. */
 static struct btf *storage_types(int *key, int *val)
 {
 	struct btf *btf = btf__new_empty();
@@ -123,7 +121,7 @@ static struct btf *storage_types(int *key, int *val)
 	if (libbpf_get_error(btf))
 		return NULL;
 	*key = btf__add_int(btf, "int", sizeof(int), BTF_INT_SIGNED);
-	*val = btf__add_array(btf, *key, *key, STATE_SZ / sizeof(int));
+	*val = btf__add_array(btf, *key, *key, THREAD_STATE_MAX / sizeof(int));
 	if (*key > 0 && *val > 0 && !btf__load_into_kernel(btf))
 		return btf;
 	btf__free(btf);
@@ -137,15 +135,15 @@ static bool storage_works(void)
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_NO_PREALLOC);
 	int key = 0, val = 0, map = -1, pidfd = syscall(SYS_pidfd_open, getpid(), 0);
 	struct btf *btf = storage_types(&key, &val);
-	static char state[STATE_SZ];
+	static char state[THREAD_STATE_MAX];
 	bool works = false;
 
 	if (btf) {
 		opts.btf_fd = btf__fd(btf);
 		opts.btf_key_type_id = key;
 		opts.btf_value_type_id = val;
-		map = bpf_map_create(BPF_MAP_TYPE_TASK_STORAGE, "probe", sizeof(int), STATE_SZ, 0,
-				     &opts);
+		map = bpf_map_create(BPF_MAP_TYPE_TASK_STORAGE, "probe", sizeof(int),
+				     THREAD_STATE_MAX, 0, &opts);
 	}
 	if (map >= 0 && pidfd >= 0)
 		works = !bpf_map_update_elem(map, &pidfd, state, BPF_ANY);
