@@ -29,12 +29,21 @@ static __always_inline void charge_cpu(struct thread_state *thread, struct task_
 	thread->in_exec_ns = exec; /* should the next switch in be missed, nothing counts twice */
 }
 
+/* A function that a thread is in for good has returned without our being told. */
+static __always_inline void count_unreturned(struct thread_state *thread)
+{
+	for (int i = 0; i < LEVEL_CNT; i++)
+		if (thread->calls[i].sp && thread->calls[i].enter_ns)
+			count_loss(LOSS_RETURNS_UNSEEN);
+}
+
 static __always_inline void finish_thread(struct thread_state *thread, struct task_struct *task,
 					  u64 now)
 {
 	struct flush flush = {.now = now, .flags = SLICE_FORCED};
 	u32 tgid = BPF_CORE_READ(task, tgid);
 
+	count_unreturned(thread);
 	emit_frames(thread, task, &flush);
 	emit_latency(thread, tgid, now);
 	emit_end(tgid, now, thread->frames[0].task, STATE_COMPLETED, 0);

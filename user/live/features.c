@@ -247,9 +247,9 @@ void features__probe(struct features *features)
 	features->tp_btf_syscalls =
 		probe_tp_btf(btf, "btf_trace_sys_enter") && probe_tp_btf(btf, "btf_trace_sys_exit");
 	/*
-	 * Tracepoints disabled preemption until this lock guards them (7.0): since then a program on
-	 * one may be preempted, and the kernel does not run it for others on this CPU until it goes on.
-	 * The classic ones still disable it.
+	 * Tracepoints disabled preemption until this lock guards them (7.2, not yet 6.18): since then
+	 * a program on one may be preempted, and the kernel does not run it for others on this CPU
+	 * until it goes on. The classic ones still disable it.
 	 */
 	features->tp_btf_preempted =
 		btf__find_by_name_kind(btf, "class_srcu_fast_notrace_t", BTF_KIND_TYPEDEF) > 0;
