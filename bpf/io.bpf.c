@@ -299,7 +299,14 @@ __noinline int tell_file(u64 file_at, u64 id)
 
 static __always_inline u64 file_check(struct dentry *dentry)
 {
-	return BPF_CORE_READ(dentry, d_name.hash_len) ^ (u64)is_deleted(dentry) << 63;
+	u64 check = BPF_CORE_READ(dentry, d_name.hash_len), name = 0;
+
+	/* names in no directory have no hash, and eventfds, timerfds and such have one inode */
+	if (!(u32)check) {
+		bpf_probe_read_kernel(&name, sizeof(name), BPF_CORE_READ(dentry, d_name.name));
+		check ^= name;
+	}
+	return check ^ (u64)is_deleted(dentry) << 63;
 }
 
 /* Not the one that the thread used last: the object that the file is, made known if need be. 0: not
