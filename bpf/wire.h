@@ -50,8 +50,6 @@ enum wire_runtime {
 	X(WAKE_LATENCY_MAX, wake_latency_max_ns, MAX)                                              \
 	X(PROBE_HITS, probe_hits, SUM)                                                             \
 	X(CPUS, cpus_mask, OR)                                                                     \
-	X(TICKS_USER, ticks_user_ns, SUM)                                                          \
-	X(TICKS_KERNEL, ticks_kernel_ns, SUM)                                                      \
 	X(IO_READ_BYTES, io_read_bytes, SUM)                                                       \
 	X(IO_WRITE_BYTES, io_write_bytes, SUM)                                                     \
 	X(IO_READS, io_reads, SUM)                                                                 \
@@ -72,10 +70,15 @@ enum wire_runtime {
 	X(RSS_GROWN, rss_grown_bytes, SUM)                                                         \
 	X(MAPPED_BYTES, mapped_bytes, SUM)                                                         \
 	X(UNMAPPED_BYTES, unmapped_bytes, SUM)                                                     \
+	X(HEAP_ALLOCS, heap_allocs, SUM)                                                           \
+	X(HEAP_ALLOC_BYTES, heap_alloc_bytes, SUM)                                                 \
+	X(HEAP_FREES, heap_frees, SUM)                                                             \
 	X(HW_CYCLES, hw_cycles, SUM)                                                               \
 	X(HW_INSTRUCTIONS, hw_instructions, SUM)                                                   \
 	X(HW_CACHE_MISSES, hw_cache_misses, SUM)                                                   \
-	X(HW_BRANCH_MISSES, hw_branch_misses, SUM)
+	X(HW_BRANCH_MISSES, hw_branch_misses, SUM)                                                 \
+	X(TICKS_USER, ticks_user_ns, SUM)                                                          \
+	X(TICKS_KERNEL, ticks_kernel_ns, SUM)
 
 enum wire_counter {
 #define X(id, name, merge) COUNTER_##id,
@@ -84,7 +87,10 @@ enum wire_counter {
 		COUNTER_CNT
 };
 
-#define HW_CNT 4 /* the last four counters, in this order */
+#define HW_CNT 4 /* from HW_CYCLES on, in this order */
+/* Frames keep those before it; what is from it on, the base frame's alone, is read when a slice is
+ * emitted. */
+#define COUNTER_KEPT_CNT COUNTER_TICKS_USER
 
 /* Where a thread's time off the CPU goes; each cause is also the counter that it is charged to. */
 enum wire_cause {
@@ -117,6 +123,9 @@ enum wire_kind {
 	WIRE_FILE,
 	WIRE_CONN,
 	WIRE_USE,
+	WIRE_SITE,
+	WIRE_HEAP,
+	WIRE_MAPS,
 	WIRE_KIND_CNT
 };
 
@@ -245,7 +254,10 @@ struct wire_exec {
 	X(QUEUED, queued, "data lay in the socket until the program received it")                  \
 	X(FAULT, fault, "pages of a mapped file that had to be fetched")                           \
 	X(DISK_READ, disk_read, "requests to the device, from issue to completion")                \
-	X(DISK_WRITE, disk_write, "the same for writes and flushes")
+	X(DISK_WRITE, disk_write, "the same for writes and flushes")                               \
+	X(ALLOC, alloc, "allocated at that place")                                                 \
+	X(FREE, free, "freed of what was allocated there: from its allocation until then")         \
+	X(HOLD, hold, "of that still there when the recording ends: how old it is by then")
 
 enum wire_io_op {
 #define X(id, name, meaning) IO_##id,
@@ -256,8 +268,8 @@ enum wire_io_op {
 
 struct wire_use_key {
 	__u64 task;
-	__u64 object; /* the id of a WIRE_FILE or WIRE_CONN; of disks 1 << 63 | device; 0: a file that
-			* is not known */
+	__u64 object; /* the id of a WIRE_FILE, WIRE_CONN or WIRE_SITE; of disks 1 << 63 | device; 0: a
+			* file that is not known */
 	__u32 op; /* enum wire_io_op */
 	__u32 pad;
 };
@@ -265,9 +277,12 @@ struct wire_use_key {
 /* Set in the ids of sockets and their peers; alone: a socket that is not known. */
 #define OBJECT_IS_SOCKET (1ULL << 61)
 
+/* Set in the ids of places that allocate; alone: a place that is not known. */
+#define OBJECT_IS_SITE (1ULL << 60)
+
 /* Four buckets per power of two from 2^IO_MIN_LOG2 nanoseconds on; the first and the last one take
  * what is beyond. */
-#define IO_BUCKETS  104
+#define IO_BUCKETS  128
 #define IO_MIN_LOG2 8
 struct wire_use_val {
 	__u64 cnt; /* that succeeded */
@@ -284,6 +299,89 @@ struct wire_use {
 	struct wire_hdr hdr;
 	struct wire_use_key key;
 	struct wire_use_val val;
+};
+
+/*
+ * The functions that give and take memory, each with a program at its beginning; what allocators call
+ * them is in runtime/allocators.c. X(id, name, what its arguments are)
+ */
+#define WIRE_HEAP_FUNCTIONS(X)                                                                     \
+	X(MALLOC, malloc, "size")                                                                  \
+	X(CALLOC, calloc, "count, size")                                                           \
+	X(REALLOC, realloc, "block, size")                                                         \
+	X(FREE, free, "block")                                                                     \
+	X(POSIX_MEMALIGN, posix_memalign,                                                          \
+	  "where to put it, alignment, size; returns 0 or an error")                               \
+	X(MEMALIGN, memalign, "alignment, size")                                                   \
+	X(VALLOC, valloc, "size")                                                                  \
+	X(PVALLOC, pvalloc, "size")                                                                \
+	X(NEW, new, "size; may throw")                                                             \
+	X(DELETE, delete, "block")                                                                 \
+	X(RUST_REALLOC, rust_realloc, "block, old size, alignment, size")
+
+enum wire_heap_function {
+#define X(id, name, args) HEAP_##id,
+	WIRE_HEAP_FUNCTIONS(X)
+#undef X
+		HEAP_FUNCTION_CNT
+};
+
+/* What each of them was called for, counted apart from tasks; summed over CPUs when it is read. */
+struct wire_heap_calls {
+	__u64 calls;
+	__u64 failed; /* returned nothing, where that is looked at */
+	__u64 bytes; /* asked for, by those that did not fail */
+};
+
+/* How closely memory is looked at; what is cheaper is further down. */
+#define WIRE_HEAP_MODES(X)                                                                         \
+	X(EXACT, "exact", "every block, with who allocated it and where")                          \
+	X(SAMPLED, "sampled", "every call counted; blocks sampled by their bytes")                 \
+	X(COUNTING, "counting", "every call counted, no blocks")                                   \
+	X(OFF, "off", "nothing")
+
+enum wire_heap_mode {
+#define X(id, name, meaning) HEAP_MODE_##id,
+	WIRE_HEAP_MODES(X)
+#undef X
+		HEAP_MODE_CNT
+};
+
+/* A block that was allocated and not freed. */
+struct wire_block_key {
+	__u64 addr;
+	__u32 tgid;
+	__u32 pad;
+};
+
+struct wire_block {
+	__u64 owner; /* task */
+	__u64 site; /* object id */
+	__u64 sz;
+	__u64 ns; /* when it was allocated */
+	__u64 weight; /* how many bytes it stands for: sz unless it was sampled */
+};
+
+/* A place that allocates is met for the first time. */
+struct wire_site {
+	struct wire_hdr hdr;
+	__u64 id;
+	__u64 ip; /* where the allocation returns to */
+};
+
+/* What one task holds: cumulative, read from a BPF map. hdr.ns: when. A task may be told several times,
+ * each time begun anew (is_rest: with nothing held in between). */
+struct wire_heap {
+	struct wire_hdr hdr;
+	__u64 task;
+	__u64 current_bytes, current_cnt;
+	__u64 peak_bytes;
+	__u64 freed_bytes, freed_cnt; /* of its blocks, whoever freed them */
+};
+
+/* The dynamic linker has mapped or unmapped files. */
+struct wire_maps {
+	struct wire_hdr hdr;
 };
 
 /* A file is met for the first time, or under a new name. */
@@ -544,7 +642,18 @@ struct wire_live_task {
 	X(CALLS_NESTED, calls_nested, 0, "operations inside of others, counted once")              \
 	X(REQUESTS_FULL, requests_full, 1, "disk requests not timed because their table was full") \
 	X(RETURNS_UNSEEN, returns_unseen, 1,                                                       \
-	  "operations not counted: the kernel did not tell that its function had returned")
+	  "operations not counted: the kernel did not tell that its function had returned")        \
+	X(HEAP_RETURNS, heap_returns_unseen, 1,                                                    \
+	  "allocations whose end was not seen: what they returned is not known")                   \
+	X(HEAP_NESTED, heap_nested, 0, "allocations inside of others, counted once")               \
+	X(HEAP_UNKNOWN, heap_unknown_frees, 0,                                                     \
+	  "blocks freed that were there before, or that were allocated unseen")                    \
+	X(HEAP_MISSED, heap_missed_frees, 1,                                                       \
+	  "blocks that were freed unseen: their address was given out again")                      \
+	X(HEAP_FULL, heap_full, 1,                                                                 \
+	  "blocks not kept because the table was full or had no memory (see --heap-entries)")      \
+	X(OWNERS_FULL, heap_owners_full, 1,                                                        \
+	  "blocks not kept because the table of what tasks hold was full")
 
 enum wire_loss {
 #define X(id, name, missing, meaning) LOSS_##id,
@@ -574,7 +683,8 @@ struct wire_config {
 	__u8 io_source; /* enum wire_io_source, never AUTO */
 	__u8 io_extra; /* kernel functions are hooked too, for what system calls do not show */
 	__u8 has_request_queue; /* block_rq_insert and _issue have the queue as first argument */
-	__u8 pad[4];
+	__u8 heap_mode; /* enum wire_heap_mode it was loaded for: the closest that is possible */
+	__u8 pad[3];
 };
 
 _Static_assert(COUNTER_CNT <= 64, "a slice's presence bitmap is 64 bits");
@@ -591,6 +701,12 @@ _Static_assert(sizeof(struct wire_use_val) == 48 + 4 * IO_BUCKETS, "wire_use_val
 _Static_assert(sizeof(struct wire_use) == 40 + sizeof(struct wire_use_val), "wire_use");
 _Static_assert(sizeof(struct wire_file) == 56, "wire_file");
 _Static_assert(sizeof(struct wire_conn) == 264, "wire_conn");
+_Static_assert(sizeof(struct wire_heap_calls) == 24, "wire_heap_calls");
+_Static_assert(sizeof(struct wire_block_key) == 16, "wire_block_key");
+_Static_assert(sizeof(struct wire_block) == 40, "wire_block");
+_Static_assert(sizeof(struct wire_site) == 32, "wire_site");
+_Static_assert(sizeof(struct wire_heap) == 64, "wire_heap");
+_Static_assert(sizeof(struct wire_maps) == 16, "wire_maps");
 _Static_assert(sizeof(struct wire_edge_key) == 16, "wire_edge_key");
 _Static_assert(sizeof(struct wire_edge) == 24, "wire_edge");
 _Static_assert(sizeof(struct wire_native_key) == 16, "wire_native_key");

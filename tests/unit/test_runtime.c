@@ -47,6 +47,8 @@ static const struct {
 
 #define MARK_CNT (sizeof(marks) / sizeof(marks[0]))
 
+static const struct plan_options no_heap = {.heap = HEAP_MODE_OFF};
+
 static struct target *open_target(pid_t pid)
 {
 	enum target_error error;
@@ -111,7 +113,7 @@ static void test_marks(const struct target *target)
 
 static void test_plan(const struct target *target)
 {
-	struct plan *plan = plan__new(target);
+	struct plan *plan = plan__new(target, &no_heap);
 	struct stat st, exe;
 
 	ok(plan && plan->pid == getpid() && plan->probe_cnt == MARK_CNT && plan->file_cnt == 1,
@@ -274,7 +276,7 @@ static void check_copy(const char *path, enum confidence confidence, size_t prob
 	pid_t pid = start(path, "wait");
 	struct target *target = open_target(pid);
 	struct runtime_found found = detect(target, RUNTIME_MARKS);
-	struct plan *plan = plan__new(target);
+	struct plan *plan = plan__new(target, &no_heap);
 
 	ok(found.confidence == confidence && strstr(found.reason, reason), "copy: %s",
 	   found.reason);
@@ -318,7 +320,7 @@ static void test_deleted(const char *dir)
 	pid = start(path, "wait");
 	unlink(path);
 	target = open_target(pid);
-	plan = plan__new(target);
+	plan = plan__new(target, &no_heap);
 	ok(plan && plan->probe_cnt == MARK_CNT && strstr(plan->probes[0].what, "(deleted)"),
 	   "deleted: its marks are found");
 	plan__free(plan);
@@ -331,7 +333,7 @@ static void test_without(void)
 	pid_t pid = start("/bin/sleep", "60");
 	struct target *target = open_target(pid);
 	struct runtime_found found = detect(target, RUNTIME_MARKS);
-	struct plan *plan = plan__new(target);
+	struct plan *plan = plan__new(target, &no_heap);
 
 	ok(found.confidence == CONFIDENCE_NONE &&
 		   !strncmp(found.reason, "no function asyncscope_enter in ", 32),

@@ -59,7 +59,8 @@ static void print_json(const struct check_row *rows, size_t cnt)
 /* An exit code. */
 static int print_probes(const struct target *target, bool verbose)
 {
-	struct plan *plan = plan__new(target);
+	struct plan_options options = {.heap = HEAP_MODE_OFF};
+	struct plan *plan = plan__new(target, &options);
 
 	if (!plan) {
 		log_err("cannot plan the probes of process %d: %s", target->pid, strerror(errno));

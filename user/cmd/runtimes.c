@@ -146,6 +146,7 @@ static int print_text(const struct findings *findings, bool verbose)
 
 int cmd_runtimes(int argc, char **argv)
 {
+	struct plan_options wanted = {.heap = HEAP_MODE_OFF};
 	struct runtimes_options options = {.verbose = log_level >= LOG_VERBOSE};
 	struct findings findings = {0};
 	struct target *target = NULL;
@@ -158,7 +159,7 @@ int cmd_runtimes(int argc, char **argv)
 	target = one_target__open(options.pid, &code);
 	if (!target)
 		return code;
-	plan = plan__new(target);
+	plan = plan__new(target, &wanted);
 	findings.found = calloc(runtime_adapter_cnt, sizeof(*findings.found));
 	if (!plan || !findings.found) {
 		log_err("cannot plan the probes of process %d: %s", target->pid, strerror(errno));

@@ -40,7 +40,8 @@ static struct process *find_process(struct session *session, pid_t pid)
 /* Probes of the runtimes that are in there. Not to find any is no failure: there are threads. */
 static void attach_probes(struct session *session, struct process *process)
 {
-	struct plan *plan = plan__new(process->target);
+	struct plan_options options = {.heap = HEAP_MODE_OFF};
+	struct plan *plan = plan__new(process->target, &options);
 
 	if (!plan) {
 		log_warn("cannot look for runtimes in process %d: %s", process->target->pid,

@@ -29,6 +29,9 @@ static const struct {
 	[WIRE_EXEC] = {sizeof(struct wire_exec)},
 	[WIRE_CONN] = {sizeof(struct wire_conn)},
 	[WIRE_USE] = {sizeof(struct wire_use)},
+	[WIRE_SITE] = {sizeof(struct wire_site)},
+	[WIRE_HEAP] = {sizeof(struct wire_heap)},
+	[WIRE_MAPS] = {sizeof(struct wire_maps)},
 };
 
 static int decode_slice(struct event_slice *slice, const char *data, size_t sz)
@@ -216,6 +219,8 @@ int event__decode(struct event *event, const void *data, size_t sz)
 		return 0;
 	case WIRE_CONN:
 		return check_conn(&event->conn);
+	case WIRE_SITE:
+		return event->site.id & OBJECT_IS_SITE ? 0 : -EINVAL;
 	case WIRE_USE:
 		return event->use.key.op < IO_OP_CNT ? 0 : -EINVAL;
 	default:

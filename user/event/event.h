@@ -58,6 +58,9 @@ struct event {
 		struct event_file file;
 		struct wire_conn conn;
 		struct wire_use use;
+		struct wire_site site;
+		struct wire_heap heap;
+		struct wire_maps maps;
 	};
 };
 

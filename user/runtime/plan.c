@@ -44,13 +44,14 @@ void probe__place(struct probe *probe, const struct place_want *want, const stru
 	probe->ip = target__addr_of(target, file, probe->file_off);
 }
 
-struct plan *plan__new(const struct target *target)
+struct plan *plan__new(const struct target *target, const struct plan_options *options)
 {
 	struct plan *plan = calloc(1, sizeof(*plan));
 	int err = 0;
 
 	if (!plan)
 		return NULL;
+	(void)options;
 	plan->pid = target->pid;
 	for (size_t i = 0; i < runtime_adapter_cnt && !err; i++) {
 		const struct runtime_adapter *adapter = runtime_adapters[i];
@@ -105,7 +106,7 @@ bool plan__same(const struct plan *a, const struct plan *b)
 		const struct probe *one = &a->probes[i], *other = &b->probes[i];
 
 		if (strcmp(one->prog, other->prog) || one->file_off != other->file_off ||
-		    one->file->inode != other->file->inode)
+		    one->at_return != other->at_return || one->file->inode != other->file->inode)
 			return false;
 	}
 	return true;

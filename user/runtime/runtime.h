@@ -30,9 +30,19 @@ struct runtime_found {
 	char reason[160];
 };
 
+/* What is attached and detached together. */
+enum probe_group {
+	PROBES_RUNTIME, /* what runtimes' tasks do */
+	PROBES_HEAP, /* what is allocated and freed: first to go when tracing gets too expensive */
+	PROBES_LINKER, /* files that are mapped later */
+	PROBE_GROUP_CNT
+};
+
 /* One probe to attach. */
 struct probe {
 	const char *prog; /* BPF program, by its name in the skeleton */
+	enum probe_group group;
+	bool at_return; /* of the function that begins at file_off, by changing its return address */
 	struct elf_file *file; /* owned by the plan */
 	uint64_t file_off;
 	uint64_t ip; /* its address in the target, for people and tests; 0 = not mapped */
@@ -40,6 +50,14 @@ struct probe {
 	 * pointer; those that read arguments alone need nothing. */
 	struct place place;
 	char what[80]; /* "asyncscope_enter in /srv/app", for messages */
+};
+
+/* What is wanted of a plan, and what may be done for it. */
+struct plan_options {
+	enum wire_heap_mode heap; /* as closely as this */
+	/* Return addresses may be changed: the target has no shadow stack, and no seccomp filter that
+	 * would end it for it. Else the instructions that functions are left by are probed. */
+	bool return_probes;
 };
 
 struct plan {
@@ -72,7 +90,7 @@ const struct runtime_adapter *runtime_adapter__find(enum wire_runtime id);
 const char *confidence_name(enum confidence confidence);
 
 /* The plans of all adapters that found their runtime; NULL and errno. */
-struct plan *plan__new(const struct target *target);
+struct plan *plan__new(const struct target *target, const struct plan_options *options);
 /* Do both probe the same places of the same files? */
 bool plan__same(const struct plan *a, const struct plan *b);
 void plan__free(struct plan *plan);
