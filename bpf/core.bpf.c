@@ -61,7 +61,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, u32);
-	__type(value, u64[COUNTER_CNT]);
+	__type(value, u64[COUNTER_KEPT_CNT]);
 } partial_counters SEC(".maps");
 
 struct {
@@ -416,6 +416,29 @@ __hidden void emit_fork(u32 tgid, u32 child, u32 followed)
 	bpf_ringbuf_submit(fork, BPF_RB_FORCE_WAKEUP); /* probes must follow quickly */
 }
 
+__hidden bool emit_site(u32 tgid, u64 id, u64 ip)
+{
+	struct wire_site *site = reserve(sizeof(*site));
+
+	if (!site)
+		return false;
+	fill_hdr(&site->hdr, WIRE_SITE, sizeof(*site), tgid, bpf_ktime_get_ns());
+	site->id = id;
+	site->ip = ip;
+	bpf_ringbuf_submit(site, ring_flags());
+	return true;
+}
+
+__hidden void emit_maps(u32 tgid)
+{
+	struct wire_maps *maps = reserve(sizeof(*maps));
+
+	if (!maps)
+		return;
+	fill_hdr(&maps->hdr, WIRE_MAPS, sizeof(*maps), tgid, bpf_ktime_get_ns());
+	bpf_ringbuf_submit(maps, BPF_RB_FORCE_WAKEUP); /* probes must follow quickly */
+}
+
 __hidden void emit_exec(struct task_struct *task, u32 tid, u32 old_tid)
 {
 	struct wire_exec *exec = reserve(sizeof(*exec));
@@ -456,8 +479,12 @@ __hidden void emit_exec(struct task_struct *task, u32 tid, u32 old_tid)
 		fill_slice(&record->slice, thread, frame, idx, flush);                             \
 		record->slice.hdr.sz = sizeof(*record);                                            \
 		record->slice.present = (shape);                                                   \
-		_Pragma("unroll") for (int i = 0; i < COUNTER_CNT; i++) if ((shape) >> i & 1)      \
+		_Pragma("unroll") for (int i = 0; i < COUNTER_KEPT_CNT; i++) if ((shape) >> i & 1) \
 			record->vals[cnt++] = counters[i];                                         \
+		if ((shape) >> COUNTER_KEPT_CNT) {                                                 \
+			record->vals[cnt++] = flush->ticks[0];                                     \
+			record->vals[cnt++] = flush->ticks[1];                                     \
+		}                                                                                  \
 		bpf_ringbuf_submit(record, ring_flags());                                          \
 	} while (0)
 
@@ -489,12 +516,14 @@ static __noinline void emit_slice(struct thread_state *thread, struct frame *fra
 	u64 beyond_small = 0, beyond_medium = 0;
 
 #pragma unroll
-	for (int i = 0; i < COUNTER_CNT; i++) {
+	for (int i = 0; i < COUNTER_KEPT_CNT; i++) {
 		if (!(SHAPE_SMALL >> i & 1))
 			OR_INTO(beyond_small, counters[i]);
 		if (!(SHAPE_MEDIUM >> i & 1))
 			OR_INTO(beyond_medium, counters[i]);
 	}
+	beyond_small |= flush->ticks[0] | flush->ticks[1];
+	beyond_medium |= flush->ticks[0] | flush->ticks[1];
 	/* a record that is lost leaves a gap in the numbers */
 	frame->flushed_ns = flush->now;
 	frame->flush_cnt++;
@@ -521,13 +550,13 @@ static __always_inline void add_counts(u64 *counters, struct thread_state *threa
 	counters[COUNTER_DISK_WRITE_BYTES] += counts.write_bytes - thread->mark.write_bytes;
 }
 
-static __always_inline void add_ticks(u64 *counters, struct thread_state *thread,
-				      struct task_struct *task, u32 idx)
+static __always_inline void read_ticks(struct flush *flush, struct thread_state *thread,
+				       struct task_struct *task, u32 idx)
 {
 	u64 base = mask_equal(idx, 0);
 
-	counters[COUNTER_TICKS_USER] = (BPF_CORE_READ(task, utime) - thread->base_utime) & base;
-	counters[COUNTER_TICKS_KERNEL] = (BPF_CORE_READ(task, stime) - thread->base_stime) & base;
+	flush->ticks[0] = (BPF_CORE_READ(task, utime) - thread->base_utime) & base;
+	flush->ticks[1] = (BPF_CORE_READ(task, stime) - thread->base_stime) & base;
 }
 
 __hidden void emit_final(struct thread_state *thread, struct task_struct *task, u32 idx,
@@ -537,7 +566,7 @@ __hidden void emit_final(struct thread_state *thread, struct task_struct *task, 
 
 	if (idx == thread->depth)
 		add_counts(frame->c, thread, task);
-	add_ticks(frame->c, thread, task, idx);
+	read_ticks(flush, thread, task, idx);
 	/* a frame that was entered at the very end may be later than the end */
 	if (idx && flush->now > frame->enter_ns)
 		frame_at(thread, idx - 1)->c[COUNTER_CHILD_WALL] += flush->now - frame->enter_ns;
@@ -555,11 +584,11 @@ __hidden void emit_partial(struct thread_state *thread, struct task_struct *task
 		return;
 
 #pragma unroll
-	for (int i = 0; i < COUNTER_CNT; i++)
+	for (int i = 0; i < COUNTER_KEPT_CNT; i++)
 		counters[i] = frame->c[i];
 	counters[COUNTER_ON_CPU] += flush->on_cpu_ns;
 	add_counts(counters, thread, task);
-	add_ticks(counters, thread, task, idx);
+	read_ticks(flush, thread, task, idx);
 	emit_slice(thread, frame, counters, idx, flush);
 }
 

@@ -34,7 +34,7 @@ struct frame {
 	 * WAKE_RECEIVED, WAKE_LATENCY. Written by the thread's own context: all others, and ON_CPU and
 	 * HW atomically, because sched_switch may come in between.
 	 */
-	u64 c[COUNTER_CNT];
+	u64 c[COUNTER_KEPT_CNT];
 };
 
 /* Kernel counters of the thread that are exact at any time: a frame owns the difference. */
@@ -73,6 +73,17 @@ struct io_done {
 	u16 on_socket; /* the call is one for sockets, should the file not be found */
 	u16 peek; /* it leaves what it receives where it is */
 	struct io_peer peer; /* of a datagram */
+};
+
+/* An allocation that has not returned. */
+struct heap_call {
+	u64 sp; /* of the probe at its beginning; 0: there is none */
+	u64 sz;
+	u64 at; /* the block of realloc(), where posix_memalign() puts it */
+	u32 function; /* enum wire_heap_function */
+	u32 has_old;
+	struct wire_block
+		old; /* what realloc() gives back, taken out of the table at its beginning */
 };
 
 /* The last file that a thread used: most often the next one is the same. */
@@ -115,6 +126,7 @@ struct thread_state {
 	struct io_batch batch;
 	struct io_peer peer; /* an argument of peer_object() */
 	struct file_cache file;
+	struct heap_call heap;
 	/* sched_switch */
 	u64 in_ns; /* came on the CPU */
 	u64 in_exec_ns;
@@ -149,6 +161,7 @@ _Static_assert(sizeof(struct thread_state) <= THREAD_STATE_MAX, "thread_state");
 struct flush {
 	u64 now;
 	u64 on_cpu_ns; /* PARTIAL: since the last switch or border */
+	u64 ticks[COUNTER_CNT - COUNTER_KEPT_CNT]; /* the counters that frames do not keep */
 	u32 flags; /* SLICE_* */
 	u32 pad;
 };
@@ -203,6 +216,8 @@ __hidden void emit_rename(u32 tgid, u64 task, const char *comm);
 __hidden void emit_fork(u32 tgid, u32 child, u32 followed);
 __hidden void emit_exec(struct task_struct *task, u32 tid, u32 old_tid);
 __hidden bool emit_file(struct wire_file *file); /* false: it was lost */
+__hidden bool emit_site(u32 tgid, u64 site, u64 ip);
+__hidden void emit_maps(u32 tgid);
 __hidden void emit_latency(struct thread_state *thread, u32 tgid, u64 now);
 /* Finishes all frames of a thread, innermost first; at the end of the thread or the recording. */
 __hidden void emit_frames(struct thread_state *thread, struct task_struct *task,

@@ -104,28 +104,32 @@ static __always_inline u32 use_bucket(u64 ns)
 	return idx < IO_BUCKETS ? idx : IO_BUCKETS - 1;
 }
 
-static __always_inline struct wire_use_val *use_of(struct wire_use_key *key)
+/* *fresh: it is a new entry. */
+static __always_inline struct wire_use_val *use_of(struct wire_use_key *key, bool *fresh)
 {
 	u32 zero = 0;
 	void *table = bpf_map_lookup_elem(&uses, &zero);
-	struct wire_use_val *val, *fresh;
+	struct wire_use_val *val, *empty;
 
+	*fresh = false;
 	if (!table)
 		return NULL;
 	val = bpf_map_lookup_elem(table, key);
 	if (val)
 		return val;
-	fresh = bpf_map_lookup_elem(&use_fresh, &zero);
-	if (!fresh)
+	empty = bpf_map_lookup_elem(&use_fresh, &zero);
+	if (!empty)
 		return NULL;
-	bpf_map_update_elem(table, key, fresh, BPF_NOEXIST);
+	*fresh = true;
+	bpf_map_update_elem(table, key, empty, BPF_NOEXIST);
 	return bpf_map_lookup_elem(table, key);
 }
 
-/* Disks complete in interrupts, and connections are made there; all others are a thread's own. */
+/* Disks complete in interrupts, connections are made there, blocks are freed by anybody; all others
+ * are a thread's own. */
 static __always_inline bool is_shared(u32 op)
 {
-	return op == IO_DISK_READ || op == IO_DISK_WRITE || op == IO_CONNECT;
+	return op == IO_DISK_READ || op == IO_DISK_WRITE || op == IO_CONNECT || op == IO_FREE;
 }
 
 static __always_inline void add_to(u64 *sum, u64 val, u32 op)
@@ -136,38 +140,40 @@ static __always_inline void add_to(u64 *sum, u64 val, u32 op)
 		*sum += val;
 }
 
-__noinline int use_add(u64 task, u64 object, u32 op_outcome, u64 ns, u64 bytes)
+__noinline int use_add(u64 task, u64 object, u64 what, u64 ns, u64 bytes)
 {
-	struct wire_use_key key = {.task = task, .object = object, .op = op_outcome & 0xff};
-	struct wire_use_val *val = use_of(&key);
-	u32 outcome = op_outcome >> 8, idx;
+	struct wire_use_key key = {.task = task, .object = object, .op = what & 0xff};
+	u32 outcome = what >> 8 & 0xff, idx;
+	u64 cnt = what >> 16;
+	bool fresh;
+	struct wire_use_val *val = use_of(&key, &fresh);
 
 	if (!val) {
 		count_loss(LOSS_USES_FULL);
 		return 0;
 	}
 	if (outcome == USE_DONE) {
-		add_to(&val->cnt, 1, key.op);
+		add_to(&val->cnt, cnt, key.op);
 		add_to(&val->bytes, bytes, key.op);
 	} else if (outcome == USE_FAILED) {
-		add_to(&val->errors, 1, key.op);
+		add_to(&val->errors, cnt, key.op);
 	} else {
-		add_to(&val->again, 1, key.op);
-		return 0;
+		add_to(&val->again, cnt, key.op);
+		return fresh;
 	}
 	if (!ns)
-		return 0;
-	add_to(&val->ns, ns, key.op);
+		return fresh;
+	add_to(&val->ns, ns * cnt, key.op);
 	if (ns > val->max_ns)
 		val->max_ns = ns;
 	idx = use_bucket(ns);
 	if (idx >= IO_BUCKETS)
-		return 0;
+		return fresh;
 	if (is_shared(key.op))
-		__sync_fetch_and_add(&val->latency[idx], 1);
+		__sync_fetch_and_add(&val->latency[idx], cnt);
 	else
-		val->latency[idx]++;
-	return 0;
+		val->latency[idx] += cnt;
+	return fresh;
 }
 
 /* More than any real path has; the verifier walks through all of them. */

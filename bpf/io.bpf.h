@@ -19,6 +19,7 @@ static __always_inline u32 vmsplice_op(struct file *file)
 
 /* Values that a system call or a kernel function ends with. */
 #define EINTR_        4
+#define EEXIST_       17
 #define EAGAIN_       11
 #define EALREADY_     114
 #define EINPROGRESS_  115
@@ -114,8 +115,9 @@ __hidden int io_finish(struct thread_state *thread, struct io_done *done);
  * and are not hidden, so that the verifier looks at each of them once instead of at every place that
  * it is called from; 5.10 takes no pointers there.
  */
-int use_add(u64 task, u64 object, u32 op_outcome, u64 ns, u64 bytes);
-#define USE(op, outcome) ((u32)(op) | (u32)(outcome) << 8)
+int use_add(u64 task, u64 object, u64 what, u64 ns, u64 bytes); /* 1: the first one of its kind */
+#define USE(op, outcome)           USE_MANY(op, outcome, 1)
+#define USE_MANY(op, outcome, cnt) ((u64)(op) | (u64)(outcome) << 8 | (u64)(cnt) << 16)
 __hidden void gauge_add(u32 gauge, s64 val);
 
 /* syscall.bpf.c: results of the kernel's own asynchronous IO that a program has fetched. */

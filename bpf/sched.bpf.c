@@ -88,7 +88,8 @@ static __always_inline u64 find_queued(struct thread_state *thread, u64 now)
 }
 
 #define CAUSE_CNT 8 /* causes are below it; a power of two */
-_Static_assert(CAUSE_IDLE < CAUSE_CNT && CAUSE_CNT <= COUNTER_CNT, "a cause is a counter");
+_Static_assert(CAUSE_IDLE < CAUSE_CNT && CAUSE_CNT <= COUNTER_KEPT_CNT,
+	       "a cause is a counter of frames");
 
 /* It was off the CPU since out_ns, and is on it again since `now`. */
 static __always_inline void charge_off(struct thread_state *thread, struct frame *frame, u64 now)

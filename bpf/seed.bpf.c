@@ -48,7 +48,7 @@ static __always_inline void charge_until(struct thread_state *thread, u64 now)
 		frame->c[COUNTER_ON_CPU] += now > since ? now - since : 0;
 		return;
 	}
-	if (now < out || cause >= COUNTER_CNT)
+	if (now < out || cause >= COUNTER_KEPT_CNT)
 		return;
 	if (cause == CAUSE_RUNQUEUE || wake <= out || wake > now)
 		wake = now;

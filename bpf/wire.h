@@ -360,7 +360,22 @@ struct wire_block {
 	__u64 sz;
 	__u64 ns; /* when it was allocated */
 	__u64 weight; /* how many bytes it stands for: sz unless it was sampled */
+	__u32 shift; /* weight is of a table that keeps one block in 1 << shift */
+	__u32 pad;
 };
+
+/* What one task holds and has given back, cumulative; all by weight. */
+struct wire_owner {
+	__u64 current_bytes, current_cnt;
+	__u64 peak_bytes;
+	__u64 freed_bytes, freed_cnt; /* of its blocks, whoever freed them */
+	/* of the blocks of which the allocator told: how much it gave for how much it was asked for */
+	__u64 usable_bytes, asked_bytes;
+};
+
+/* When blocks are sampled: each is kept with the chance sz / HEAP_SAMPLE_BYTES and stands for
+ * HEAP_SAMPLE_BYTES then; larger ones are always kept. */
+#define HEAP_SAMPLE_BYTES 65536
 
 /* A place that allocates is met for the first time. */
 struct wire_site {
@@ -369,14 +384,18 @@ struct wire_site {
 	__u64 ip; /* where the allocation returns to */
 };
 
-/* What one task holds: cumulative, read from a BPF map. hdr.ns: when. A task may be told several times,
- * each time begun anew (is_rest: with nothing held in between). */
+/* What one task holds: read from a BPF map. hdr.ns: when. A task may be told several times, each time
+ * begun anew, with nothing held in between. */
 struct wire_heap {
 	struct wire_hdr hdr;
 	__u64 task;
-	__u64 current_bytes, current_cnt;
-	__u64 peak_bytes;
-	__u64 freed_bytes, freed_cnt; /* of its blocks, whoever freed them */
+	struct wire_owner held;
+};
+
+/* What a call of an allocation function within a function of a library tells: whose call it was. */
+struct wire_wrapper_key {
+	__u64 ip; /* where the allocation returns to */
+	__u64 tgid;
 };
 
 /* The dynamic linker has mapped or unmapped files. */
@@ -472,7 +491,9 @@ enum wire_conn_flags {
 #define WIRE_GAUGES(X)                                                                             \
 	X(CONNECTIONS, connections, "connections open")                                            \
 	X(DISK_IN_FLIGHT, disk_in_flight, "requests at the device in flight")                      \
-	X(IO_TIME, io_time, "time in operations on stored files, summed since the beginning")
+	X(IO_TIME, io_time, "time in operations on stored files, summed since the beginning")      \
+	X(HEAP_BLOCKS, heap_blocks, "blocks in the table of those that are not freed")             \
+	X(HEAP_LIVE, heap_live, "bytes allocated since the recording began and not freed")
 
 enum wire_gauge {
 #define X(id, name, meaning) GAUGE_##id,
@@ -703,9 +724,10 @@ _Static_assert(sizeof(struct wire_file) == 56, "wire_file");
 _Static_assert(sizeof(struct wire_conn) == 264, "wire_conn");
 _Static_assert(sizeof(struct wire_heap_calls) == 24, "wire_heap_calls");
 _Static_assert(sizeof(struct wire_block_key) == 16, "wire_block_key");
-_Static_assert(sizeof(struct wire_block) == 40, "wire_block");
+_Static_assert(sizeof(struct wire_block) == 48, "wire_block");
+_Static_assert(sizeof(struct wire_owner) == 56, "wire_owner");
 _Static_assert(sizeof(struct wire_site) == 32, "wire_site");
-_Static_assert(sizeof(struct wire_heap) == 64, "wire_heap");
+_Static_assert(sizeof(struct wire_heap) == 80, "wire_heap");
 _Static_assert(sizeof(struct wire_maps) == 16, "wire_maps");
 _Static_assert(sizeof(struct wire_edge_key) == 16, "wire_edge_key");
 _Static_assert(sizeof(struct wire_edge) == 24, "wire_edge");

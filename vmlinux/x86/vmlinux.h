@@ -314,4 +314,12 @@ struct bpf_iter__task_file {
 	struct file *file;
 };
 
+struct bpf_map;
+struct bpf_iter__bpf_map_elem {
+	struct bpf_iter_meta *meta;
+	struct bpf_map *map;
+	void *key;
+	void *value;
+};
+
 #endif

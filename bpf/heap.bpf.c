@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Memory: who allocates how much and where, who holds it, how long it lives. Uprobes at the
+ * beginning and the return of the functions of the malloc family (runtime/allocators.c says which
+ * they are) keep a table of blocks that are not freed, address -> owner, and charge a free to the
+ * owner, whoever frees.
+ */
+#include "io.bpf.h"
+
+/* How closely it is looked, at this moment; user space steps it down to keep tracing cheap. */
+volatile __u32 heap_mode; /* enum wire_heap_mode */
+/* The table keeps one block in 1 << heap_shift, by its address: what it cannot keep all of it keeps
+ * evenly, and the free of a block asks the same question as its allocation. */
+volatile __u32 heap_shift;
+/* All blocks have the header of glibc's malloc. */
+volatile __u32 heap_tells_size;
+volatile __u32 heap_wrapper_cnt;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1000000); /* --heap-entries */
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct wire_block_key);
+	__type(value, struct wire_block);
+} blocks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 262144);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, u64);
+	__type(value, struct wire_owner);
+} owners SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, HEAP_FUNCTION_CNT);
+	__type(key, u32);
+	__type(value, struct wire_heap_calls);
+} heap_calls SEC(".maps");
+
+/* Hits of the probes here: what they cost is the number of traps. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u64);
+} heap_hits SEC(".maps");
+
+/* The places that user space has been told of. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, u64);
+	__type(value, u64);
+} sites SEC(".maps");
+
+/* operator new() and its like: who calls them is the place that allocates. Value: how far above the
+ * stack pointer behind the call their own return address is. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct wire_wrapper_key);
+	__type(value, u32);
+} heap_wrappers SEC(".maps");
+
+static __always_inline struct thread_state *heap_thread(void)
+{
+	struct thread_state *thread;
+	u32 zero = 0;
+	u64 *hits;
+
+	if (heap_mode >= HEAP_MODE_OFF)
+		return NULL;
+	thread = io_thread();
+	if (!thread)
+		return NULL;
+	hits = bpf_map_lookup_elem(&heap_hits, &zero);
+	if (hits)
+		__sync_fetch_and_add(hits, 1);
+	innermost(thread)->c[COUNTER_PROBE_HITS]++;
+	return thread;
+}
+
+static __always_inline void count_call(u32 function, u64 bytes, bool failed)
+{
+	struct wire_heap_calls *calls = bpf_map_lookup_elem(&heap_calls, &function);
+
+	if (!calls)
+		return;
+	__sync_fetch_and_add(&calls->calls, 1);
+	if (failed)
+		__sync_fetch_and_add(&calls->failed, 1);
+	else
+		__sync_fetch_and_add(&calls->bytes, bytes);
+}
+
+static __always_inline bool is_kept(u64 addr)
+{
+	/* the upper bits of a product depend on all of its factor's */
+	return !heap_shift || !(addr * 0x9e3779b97f4a7c15ULL >> (64 - (heap_shift & 31)));
+}
+
+static __always_inline struct wire_owner *owner_of(u64 task)
+{
+	struct wire_owner *owner = bpf_map_lookup_elem(&owners, &task), fresh = {};
+
+	if (owner)
+		return owner;
+	bpf_map_update_elem(&owners, &task, &fresh, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&owners, &task);
+}
+
+/* How many blocks it stands for. */
+static __always_inline u64 block_cnt(const struct wire_block *block)
+{
+	return block->sz && block->weight > block->sz ? block->weight / block->sz : 1;
+}
+
+/* A block is freed that was taken out of the table: its owner holds less. */
+static __noinline int account_free(struct wire_block *block, u64 now)
+{
+	struct wire_owner *owner = bpf_map_lookup_elem(&owners, &block->owner);
+	u64 cnt = block_cnt(block), age = now > block->ns ? now - block->ns : 1;
+
+	gauge_add(GAUGE_HEAP_BLOCKS, -1);
+	gauge_add(GAUGE_HEAP_LIVE, -block->weight);
+	if (owner) {
+		__sync_fetch_and_add(&owner->current_bytes, -block->weight);
+		__sync_fetch_and_add(&owner->current_cnt, -cnt);
+		__sync_fetch_and_add(&owner->freed_bytes, block->weight);
+		__sync_fetch_and_add(&owner->freed_cnt, cnt);
+	}
+	use_add(block->owner, block->site, USE_MANY(IO_FREE, USE_DONE, cnt), age, block->weight);
+	return 0;
+}
+
+/* Takes a block out of the table; false when it is not there. */
+static __always_inline bool take(struct wire_block_key *key, struct wire_block *block)
+{
+	struct wire_block *kept = bpf_map_lookup_elem(&blocks, key);
+
+	if (!kept)
+		return false;
+	*block = *kept;
+	return !bpf_map_delete_elem(&blocks, key); /* else somebody else took it */
+}
+
+static __always_inline void own(struct wire_owner *owner, struct wire_block *block)
+{
+	u64 current;
+
+	gauge_add(GAUGE_HEAP_BLOCKS, 1);
+	gauge_add(GAUGE_HEAP_LIVE, block->weight);
+	__sync_fetch_and_add(&owner->current_cnt, block_cnt(block));
+	__sync_fetch_and_add(&owner->current_bytes, block->weight);
+	current = *(volatile u64 *)&owner->current_bytes;
+	/* a task runs in one place at a time: nobody else raises its peak */
+	if (current > owner->peak_bytes && (s64)current > 0)
+		owner->peak_bytes = current;
+}
+
+/* Puts a block into the table. */
+static __noinline int keep(struct thread_state *thread, struct wire_block_key *key,
+			   struct wire_block *block)
+{
+	struct wire_owner *owner = owner_of(block->owner);
+	struct wire_block *missed = &thread->heap.old;
+	long err;
+
+	if (!owner) {
+		count_loss(LOSS_OWNERS_FULL);
+		return 0;
+	}
+	err = bpf_map_update_elem(&blocks, key, block, BPF_NOEXIST);
+	if (err == -EEXIST_) {
+		/* its free was not seen */
+		count_loss(LOSS_HEAP_MISSED);
+		if (take(key, missed))
+			account_free(missed, block->ns);
+		err = bpf_map_update_elem(&blocks, key, block, BPF_NOEXIST);
+	}
+	if (err)
+		count_loss(LOSS_HEAP_FULL);
+	else
+		own(owner, block);
+	return 0;
+}
+
+/* Blocks are kept by chance, the larger ones rather; each stands for those that were not. */
+static __always_inline u64 weigh(u64 sz)
+{
+	if (heap_mode == HEAP_MODE_EXACT || sz >= HEAP_SAMPLE_BYTES)
+		return sz;
+	return bpf_get_prandom_u32() % HEAP_SAMPLE_BYTES < sz ? HEAP_SAMPLE_BYTES : 0;
+}
+
+/*
+ * Is a call that begins with this stack pointer made by the one that has not returned? Where returns
+ * are not seen only realloc() of no block is remembered: some make that a malloc() of the same size.
+ */
+static __always_inline bool is_inside(struct heap_call *call, u32 function, u64 sp, u64 sz)
+{
+	/* what may throw may be gone without a word; what it calls counts itself then */
+	if (!call->sp || call->function == HEAP_NEW)
+		return false;
+	if (heap_mode >= HEAP_MODE_COUNTING)
+		return function == HEAP_MALLOC && sz == call->sz && sp <= call->sp;
+	/* it may jump there as its last deed */
+	return sp < call->sp || (sp == call->sp && function != call->function);
+}
+
+static __always_inline u64 site_id(u32 tgid, u64 ip)
+{
+	return OBJECT_IS_SITE | ((ip ^ tgid * 0x9e3779b97f4a7c15ULL) & (OBJECT_IS_SITE - 1));
+}
+
+#define WRAPPERS 4 /* around each other */
+static __always_inline u64 caller(u32 tgid, u64 ip, u64 sp)
+{
+	struct wire_wrapper_key key = {.ip = ip, .tgid = tgid};
+
+	if (!heap_wrapper_cnt)
+		return ip;
+#pragma unroll
+	for (int i = 0; i < WRAPPERS; i++) {
+		u32 *depth = bpf_map_lookup_elem(&heap_wrappers, &key);
+		u64 above = 0;
+
+		if (!depth)
+			break;
+		sp += *depth;
+		if (bpf_probe_read_user(&above, sizeof(above), (void *)sp) || !above)
+			break;
+		key.ip = above;
+		sp += sizeof(above);
+	}
+	return key.ip;
+}
+
+/* glibc's word in front of a block: its size with that word, and flags: mapped on its own. */
+static __always_inline void ask_size(struct wire_owner *owner, u64 addr, u64 sz)
+{
+	u64 word = 0, usable;
+
+	if (bpf_probe_read_user(&word, sizeof(word), (void *)(addr - 8)))
+		return;
+	usable = (word & ~7ULL) - (word & 2 ? 16 : 8);
+	if (usable < sz)
+		return;
+	__sync_fetch_and_add(&owner->usable_bytes, usable);
+	__sync_fetch_and_add(&owner->asked_bytes, sz);
+}
+
+/* It has returned a block; sp: behind the return. */
+static __always_inline void allocated(struct thread_state *thread, u64 addr, u64 ip, u64 sp)
+{
+	struct frame *frame = innermost(thread);
+	struct wire_block_key key = {.addr = addr, .tgid = thread->tgid};
+	struct wire_block block = {.owner = frame->task, .sz = thread->heap.sz};
+	struct wire_owner *owner;
+
+	frame->c[COUNTER_HEAP_ALLOCS]++;
+	frame->c[COUNTER_HEAP_ALLOC_BYTES] += block.sz;
+	block.weight = weigh(block.sz);
+	if (heap_mode > HEAP_MODE_SAMPLED || (!block.weight && block.sz))
+		return;
+	ip = caller(key.tgid, ip, sp);
+	block.site = site_id(key.tgid, ip);
+	block.ns = bpf_ktime_get_ns();
+	if (use_add(block.owner, block.site, USE_MANY(IO_ALLOC, USE_DONE, block_cnt(&block)), 0,
+		    block.weight) &&
+	    !bpf_map_lookup_elem(&sites, &block.site) && emit_site(key.tgid, block.site, ip))
+		bpf_map_update_elem(&sites, &block.site, &ip, BPF_ANY);
+	if (heap_tells_size) {
+		owner = owner_of(block.owner);
+		if (owner)
+			ask_size(owner, addr, block.sz);
+	}
+	if (!is_kept(addr))
+		return;
+	block.shift = heap_shift & 31;
+	block.weight <<= block.shift;
+	keep(thread, &key, &block);
+}
+
+/* What realloc() was given is gone, if it did what it was asked for; else it is put back. */
+static __always_inline void settle(struct thread_state *thread, u64 result)
+{
+	struct heap_call *call = &thread->heap;
+	struct wire_block_key key = {.addr = call->at, .tgid = thread->tgid};
+
+	if (!call->has_old)
+		return;
+	call->has_old = 0;
+	if (result || !call->sz) {
+		account_free(&call->old, bpf_ktime_get_ns());
+		return;
+	}
+	if (bpf_map_update_elem(&blocks, &key, &call->old, BPF_NOEXIST))
+		count_loss(LOSS_HEAP_FULL);
+}
+
+/* `sp` as at the function's first instruction. */
+static __always_inline int ends(u64 result, u64 ip, u64 sp)
+{
+	struct thread_state *thread = heap_thread();
+	struct heap_call *call;
+	bool failed;
+
+	if (!thread)
+		return 0;
+	call = &thread->heap;
+	if (!call->sp || sp < call->sp)
+		return 0; /* one that was made by another one */
+	call->sp = 0;
+	if (call->function == HEAP_POSIX_MEMALIGN) {
+		u64 addr = 0;
+
+		if (!result)
+			bpf_probe_read_user(&addr, sizeof(addr), (void *)call->at);
+		result = addr;
+	}
+	settle(thread, result);
+	failed = !result && (call->sz || call->function != HEAP_REALLOC);
+	count_call(call->function, call->sz, failed);
+	if (result)
+		allocated(thread, result, ip, sp + sizeof(u64));
+	return 0;
+}
+
+static __always_inline int begins(struct pt_regs *ctx, u32 function, u64 sz, u64 at)
+{
+	struct thread_state *thread = heap_thread();
+	u64 sp = PT_REGS_SP(ctx);
+	struct heap_call *call;
+	struct frame *frame;
+
+	if (!thread)
+		return 0;
+	call = &thread->heap;
+	if (is_inside(call, function, sp, sz)) {
+		count_loss(LOSS_HEAP_NESTED);
+		if (heap_mode >= HEAP_MODE_COUNTING)
+			call->sp = 0;
+		return 0;
+	}
+	if (heap_mode >= HEAP_MODE_COUNTING) {
+		call->sp = function == HEAP_REALLOC && !at ? sp : 0;
+		call->sz = sz;
+		call->function = function;
+		frame = innermost(thread);
+		frame->c[COUNTER_HEAP_ALLOCS]++;
+		frame->c[COUNTER_HEAP_ALLOC_BYTES] += sz;
+		count_call(function, sz, false);
+		return 0;
+	}
+	if (call->sp && call->function != HEAP_NEW)
+		count_loss(LOSS_HEAP_RETURNS);
+	call->sp = sp;
+	call->sz = sz;
+	call->at = at;
+	call->function = function;
+	call->has_old = 0;
+	if (at && (function == HEAP_REALLOC || function == HEAP_RUST_REALLOC) && is_kept(at)) {
+		struct wire_block_key key = {.addr = at, .tgid = thread->tgid};
+
+		call->has_old = take(&key, &call->old);
+		if (!call->has_old && heap_mode == HEAP_MODE_EXACT)
+			count_loss(LOSS_HEAP_UNKNOWN);
+	}
+	return 0;
+}
+
+static __always_inline int frees(struct pt_regs *ctx, u32 function, u64 addr)
+{
+	struct thread_state *thread;
+	struct wire_block_key key = {.addr = addr};
+	struct wire_block *block;
+
+	if (!addr)
+		return 0;
+	thread = heap_thread();
+	if (!thread || is_inside(&thread->heap, function, PT_REGS_SP(ctx), 0))
+		return 0;
+	innermost(thread)->c[COUNTER_HEAP_FREES]++;
+	count_call(function, 0, false);
+	if (heap_mode >= HEAP_MODE_COUNTING || !is_kept(addr))
+		return 0;
+	key.tgid = thread->tgid;
+	block = &thread->heap.old; /* no realloc() is open here */
+	if (take(&key, block))
+		account_free(block, bpf_ktime_get_ns());
+	else if (heap_mode == HEAP_MODE_EXACT)
+		count_loss(LOSS_HEAP_UNKNOWN);
+	return 0;
+}
+
+#define BEGINS(name, function, size, block)                                                        \
+	SEC("?uprobe")                                                                             \
+	int heap_##name(struct pt_regs *ctx)                                                       \
+	{                                                                                          \
+		UPROBE_GUARD(ctx);                                                                 \
+		return begins(ctx, HEAP_##function, size, block);                                  \
+	}
+
+BEGINS(malloc, MALLOC, PT_REGS_PARM1(ctx), 0)
+BEGINS(calloc, CALLOC, PT_REGS_PARM1(ctx) * PT_REGS_PARM2(ctx), 0)
+BEGINS(realloc, REALLOC, PT_REGS_PARM2(ctx), PT_REGS_PARM1(ctx))
+BEGINS(posix_memalign, POSIX_MEMALIGN, PT_REGS_PARM3(ctx), PT_REGS_PARM1(ctx))
+BEGINS(memalign, MEMALIGN, PT_REGS_PARM2(ctx), 0)
+BEGINS(valloc, VALLOC, PT_REGS_PARM1(ctx), 0)
+BEGINS(pvalloc, PVALLOC, PT_REGS_PARM1(ctx), 0)
+BEGINS(new, NEW, PT_REGS_PARM1(ctx), 0)
+BEGINS(rust_realloc, RUST_REALLOC, PT_REGS_PARM4(ctx), PT_REGS_PARM1(ctx))
+
+#define FREES(name, function)                                                                      \
+	SEC("?uprobe")                                                                             \
+	int heap_##name(struct pt_regs *ctx)                                                       \
+	{                                                                                          \
+		UPROBE_GUARD(ctx);                                                                 \
+		return frees(ctx, HEAP_##function, PT_REGS_PARM1(ctx));                            \
+	}
+
+FREES(free, FREE)
+FREES(delete, DELETE)
+
+/* It has returned: the return address is taken off the stack. */
+SEC("?uprobe")
+int heap_return(struct pt_regs *ctx)
+{
+	UPROBE_GUARD(ctx);
+	return ends(PT_REGS_RC(ctx), PT_REGS_IP(ctx), PT_REGS_SP(ctx) - sizeof(u64));
+}
+
+/* At an instruction that returns. */
+SEC("?uprobe")
+int heap_exit(struct pt_regs *ctx)
+{
+	u64 sp = PT_REGS_SP(ctx), ip = 0;
+
+	UPROBE_GUARD(ctx);
+	bpf_probe_read_user(&ip, sizeof(ip), (void *)sp);
+	return ends(PT_REGS_RC(ctx), ip, sp);
+}
+
+/* The dynamic linker calls it for debuggers, when it begins and when it has ended to change what is
+ * mapped. */
+SEC("?uprobe")
+int heap_linker(struct pt_regs *ctx)
+{
+	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+
+	UPROBE_GUARD(ctx);
+	if (armed == ARMED_ALL && is_target(tgid))
+		emit_maps(tgid);
+	return 0;
+}
+
+/* The table is nearly full and heap_shift was raised: gives up what is no longer kept. */
+SEC("?iter/bpf_map_elem")
+int heap_trim(struct bpf_iter__bpf_map_elem *ctx)
+{
+	const struct wire_block_key *at = ctx->key;
+	struct wire_block *block = ctx->value, was;
+	struct wire_block_key key;
+	struct wire_owner *owner;
+	u64 before, after;
+
+	if (!at || !block)
+		return 0;
+	key = *at;
+	was = *block;
+	if (was.shift == (heap_shift & 31))
+		return 0;
+	owner = bpf_map_lookup_elem(&owners, &was.owner);
+	before = was.weight;
+	after = is_kept(key.addr) ? before << ((heap_shift - was.shift) & 31) : 0;
+	if (!after) {
+		if (bpf_map_delete_elem(&blocks, &key))
+			return 0;
+		gauge_add(GAUGE_HEAP_BLOCKS, -1);
+	} else {
+		block->weight = after;
+		block->shift = heap_shift & 31;
+	}
+	gauge_add(GAUGE_HEAP_LIVE, after - before);
+	if (owner) {
+		__sync_fetch_and_add(&owner->current_bytes, after - before);
+		__sync_fetch_and_add(&owner->current_cnt,
+				     (after ? block_cnt(block) : 0) - block_cnt(&was));
+	}
+	return 0;
+}
