@@ -190,9 +190,9 @@ static void set_caps(struct session *session)
 	set_io_caps(session);
 	if (has_async(model))
 		model__cap_set(model, CAP_RUNS, uprobe_rung_name(live__rung(session->live)));
-	if (session->probe_price_ns > 0)
+	if (session->prices.entry_ns >= 0)
 		model__cap_set(model, CAP_PROBE_PRICE,
-			       "measured on the tracer itself at the start");
+			       "traps: measured in a child at the start; programs: by the kernel");
 }
 
 static void set_process_cpu(struct session *session)
@@ -232,8 +232,8 @@ static void set_own_cost(struct session *session)
 		meta->hook_ns = cost.hook_ns;
 		meta->hook_runs = cost.hook_runs;
 	}
-	if (session->probe_price_ns > 0)
-		meta->probe_price_ns = session->probe_price_ns +
+	if (session->prices.entry_ns >= 0)
+		meta->probe_price_ns = session->prices.entry_ns +
 				       (cost.probe_runs ? cost.probe_ns / cost.probe_runs : 0);
 }
 

@@ -19,6 +19,10 @@
 #define MAX_RING           (1U << 30)
 #define MIN_MAX_MEMORY     (4ULL << 20)
 #define PID_MAX_COUNT      256
+#define DEFAULT_BLOCKS     (1U << 20)
+#define MIN_BLOCKS         (1U << 10)
+#define MAX_BLOCKS         (64U << 20)
+#define DEFAULT_OVERHEAD   5
 
 static const char usage[] =
 	"usage: asyncscope-bpf [record] -p PID[,PID] | -n NAME | -c CGROUP | -- CMD [ARG...]\n\n"
@@ -38,6 +42,10 @@ static const char usage[] =
 	"      --hw hw|sw|off    hardware counters, software events in their place, or none\n"
 	"      --attach RUNG     at most this way of attaching uprobes: multi, tracefs, perf\n"
 	"      --io-source NAME  where IO is accounted: auto, syscall, kprobe, fentry or off\n"
+	"      --heap MODE       how closely memory is looked at: exact, sampled, counting or off\n"
+	"      --heap-entries N  live blocks kept at most (1M)\n"
+	"      --max-overhead PCT  of the target's CPU time, kept by looking less closely (5);\n"
+	"                        0 measures it and never steps down\n"
 	"      --strict          exit 5 if anything was lost\n"
 	"  -q, -v, -vv           quieter; more; the BPF verifier's words, too\n"
 	"  -h, -V                help; version\n\n"
@@ -89,6 +97,17 @@ bool parse_size(const char *text, uint64_t *bytes)
 	return true;
 }
 
+static bool parse_percent(const char *text, double *percent)
+{
+	char *end;
+
+	errno = 0;
+	*percent = strtod(text, &end);
+	/* "5%" is what people write */
+	return end != text && !errno && isfinite(*percent) && *percent >= 0 && *percent <= 100 &&
+	       (!*end || !strcmp(end, "%"));
+}
+
 static bool parse_pids(struct record_options *options, const char *text)
 {
 	while (*text) {
@@ -133,6 +152,9 @@ enum long_option {
 	OPT_ATTACH,
 	OPT_STRICT,
 	OPT_IO_SOURCE,
+	OPT_HEAP,
+	OPT_HEAP_ENTRIES,
+	OPT_MAX_OVERHEAD,
 };
 
 static const struct option long_options[] = {
@@ -152,6 +174,9 @@ static const struct option long_options[] = {
 	{"attach", required_argument, NULL, OPT_ATTACH},
 	{"strict", no_argument, NULL, OPT_STRICT},
 	{"io-source", required_argument, NULL, OPT_IO_SOURCE},
+	{"heap", required_argument, NULL, OPT_HEAP},
+	{"heap-entries", required_argument, NULL, OPT_HEAP_ENTRIES},
+	{"max-overhead", required_argument, NULL, OPT_MAX_OVERHEAD},
 	{"quiet", no_argument, NULL, 'q'},
 	{"verbose", no_argument, NULL, 'v'},
 	{"help", no_argument, NULL, 'h'},
@@ -178,6 +203,11 @@ static int parse_one(struct record_options *options, int opt, const char *arg)
 	static const char *const io_sources[] = {
 #define X(id, name, text) name,
 		WIRE_IO_SOURCES(X)
+#undef X
+	};
+	static const char *const heap[] = {
+#define X(id, name, meaning) name,
+		WIRE_HEAP_MODES(X)
 #undef X
 	};
 	uint64_t size;
@@ -248,6 +278,21 @@ static int parse_one(struct record_options *options, int opt, const char *arg)
 				      "wants auto, syscall, kprobe, fentry or off");
 		options->io_source = choice;
 		return -1;
+	case OPT_HEAP:
+		if (!choose(arg, heap, HEAP_MODE_CNT, &choice))
+			return refuse("--heap", arg, "wants exact, sampled, counting or off");
+		options->heap = choice;
+		return -1;
+	case OPT_HEAP_ENTRIES:
+		if (!parse_size(arg, &size) || size < MIN_BLOCKS || size > MAX_BLOCKS)
+			return refuse("--heap-entries", arg, "wants a number from 1K to 64M");
+		options->heap_entries = size;
+		return -1;
+	case OPT_MAX_OVERHEAD:
+		if (!parse_percent(arg, &options->max_overhead))
+			return refuse("--max-overhead", arg,
+				      "wants a percentage from 0 (never steps down) to 100");
+		return -1;
 	case OPT_STRICT:
 		options->strict = true;
 		return -1;
@@ -277,6 +322,9 @@ int record_options__parse(struct record_options *options, int argc, char **argv)
 	options->niceness = getpriority(PRIO_PROCESS, 0);
 	options->ring_sz = DEFAULT_RING;
 	options->max_memory = DEFAULT_MAX_MEMORY;
+	options->heap = HEAP_MODE_EXACT;
+	options->heap_entries = DEFAULT_BLOCKS;
+	options->max_overhead = DEFAULT_OVERHEAD;
 	/* "+": what follows -- or the first other word is the command's */
 	while ((opt = getopt_long(argc, argv, "+p:n:c:fd:o:qvhV", long_options, NULL)) != -1) {
 		ret = parse_one(options, opt, optarg);

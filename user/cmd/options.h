@@ -27,6 +27,9 @@ struct record_options {
 	enum hw_source hw;
 	enum uprobe_rung rung;
 	enum wire_io_source io_source;
+	enum wire_heap_mode heap; /* as closely as this */
+	uint32_t heap_entries; /* live blocks kept at most */
+	double max_overhead; /* percent of the target's CPU time; 0 = measure and never step down */
 	int niceness; /* what the recorder was started with, for the command */
 	bool follow_forks;
 	bool json;

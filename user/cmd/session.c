@@ -249,6 +249,14 @@ static bool is_single(const struct session *session)
 	return session->process_cnt == 1 && !options->follow_forks && !options->cgroup;
 }
 
+/* How uprobes are attached: the best way there is, or what was asked for. */
+static enum uprobe_rung rung_of(const struct session *session)
+{
+	enum uprobe_rung best = features__uprobe_rung(&session->features);
+
+	return session->options->rung > best ? session->options->rung : best;
+}
+
 int session__open(struct session *session, const struct record_options *options)
 {
 	char why[256];
@@ -263,10 +271,13 @@ int session__open(struct session *session, const struct record_options *options)
 	if (ret)
 		return ret;
 	features__probe(&session->features);
-	if (features__usable(&session->features, why, sizeof(why)))
-		return 0;
-	log_err("%s", why);
-	return EXIT_ENVIRONMENT;
+	if (!features__usable(&session->features, why, sizeof(why))) {
+		log_err("%s", why);
+		return EXIT_ENVIRONMENT;
+	}
+	/* before there is much memory that a child would share */
+	prices__measure(&session->prices, rung_of(session));
+	return 0;
 }
 
 int session__load(struct session *session)
@@ -353,8 +364,6 @@ int session__start(struct session *session)
 	ret = add_targets(session);
 	if (ret)
 		return ret;
-	if (live__has_probes(session->live))
-		session->probe_price_ns = live__calibrate(session->live);
 	getrusage(RUSAGE_SELF, &usage);
 	session->own_cpu_start_ns = rusage_ns(&usage);
 	for (size_t i = 0; i < session->process_cnt; i++) {

@@ -8,6 +8,7 @@
 
 #include "cmd/options.h"
 #include "live/live.h"
+#include "live/price.h"
 #include "model/feed.h"
 #include "model/model.h"
 #include "target/target.h"
@@ -39,7 +40,7 @@ struct session {
 	struct map64 name_idx; /* hash(process, type key) -> string */
 	uint64_t begin_ns; /* when the tracer was started */
 	uint64_t armed_ns, stop_ns;
-	int64_t probe_price_ns;
+	struct prices prices; /* of traps */
 	int64_t own_cpu_start_ns; /* the tracer's own CPU time when it was armed */
 	uint64_t probe_gap_ns; /* processes that ran without their probes yet */
 	/* what is looked at on a clock */

@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The tracer's own cost in the kernel. The kernel times BPF programs when asked to, which costs
- * some itself, so it is asked in short windows; the trap of a uprobe is measured once, on the
- * tracer itself.
+ * some itself, so it is asked in short windows. What traps cost is measured in live/price.c.
  */
 #include "live/object.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,69 +126,4 @@ uint64_t live__kernel_memory(struct live *live)
 		fclose(file);
 	}
 	return sum;
-}
-
-/* Begins like a function that a probe is well placed on: with an instruction the kernel emulates. */
-__attribute__((noinline, patchable_function_entry(1))) static void calibration_point(void)
-{
-	__asm__ volatile("");
-}
-
-#define CALIBRATION_CALLS 2000
-
-static uint64_t time_calls(void)
-{
-	uint64_t began = mono_ns();
-
-	for (int i = 0; i < CALIBRATION_CALLS; i++)
-		calibration_point();
-	return mono_ns() - began;
-}
-
-/* The mapping of our own code: its name below /proc/self/map_files, and the file offset of addr. */
-static bool own_place(uint64_t addr, char *path, size_t path_sz, uint64_t *file_off)
-{
-	unsigned long long start, end, off;
-	FILE *file = fopen("/proc/self/maps", "re");
-	char line[512];
-	bool found = false;
-
-	if (!file)
-		return false;
-	while (!found && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "%llx-%llx %*s %llx", &start, &end, &off) != 3)
-			continue;
-		found = addr >= start && addr < end;
-	}
-	fclose(file);
-	snprintf(path, path_sz, "/proc/self/exe");
-	*file_off = addr - start + off;
-	return found;
-}
-
-int64_t live__calibrate(struct live *live)
-{
-	struct elf_file file = {.fd = -1};
-	struct probe probe = {.prog = "marks_wake", .file = &file};
-	struct plan plan = {.pid = getpid(), .probes = &probe, .probe_cnt = 1};
-	struct uprobes *uprobes;
-	uint64_t bare, probed = UINT64_MAX;
-	char why[256];
-
-	if (!own_place((uint64_t)(uintptr_t)calibration_point, file.open_path,
-		       sizeof(file.open_path), &probe.file_off))
-		return -ENOENT;
-	bare = time_calls();
-	uprobes = uprobes__attach(live->skel->obj, live->options.rung, &plan, why, sizeof(why));
-	if (!uprobes)
-		return -EIO;
-	/* the best of a few: what disturbs only makes it longer */
-	for (int i = 0; i < 3; i++) {
-		uint64_t ns = time_calls();
-
-		if (ns < probed)
-			probed = ns;
-	}
-	uprobes__detach(uprobes);
-	return probed > bare ? (int64_t)(probed - bare) / CALIBRATION_CALLS : 0;
 }

@@ -86,7 +86,5 @@ struct live_cost {
 /* To be called about every 100 ms; opens and closes the windows. */
 void live__measure(struct live *live, uint64_t now_ns);
 void live__cost(struct live *live, uint64_t duration_ns, struct live_cost *cost);
-/* The price of a probe's trap on this machine, in ns: measured on the tracer itself. -errno. */
-int64_t live__calibrate(struct live *live);
 
 #endif

@@ -58,7 +58,10 @@ static int add_link(struct uprobes *uprobes, struct bpf_link *link)
 	return err;
 }
 
-static int multi_link(int prog_fd, const char *path, const __u64 *offsets, __u32 cnt, pid_t pid)
+#define MULTI_AT_RETURN 1 /* BPF_F_UPROBE_MULTI_RETURN */
+
+int uprobe__multi_link(int prog_fd, const char *path, const __u64 *offsets, __u32 cnt, pid_t pid,
+		       bool at_return)
 {
 	struct multi_link_attr attr = {
 		.prog_fd = prog_fd,
@@ -66,6 +69,7 @@ static int multi_link(int prog_fd, const char *path, const __u64 *offsets, __u32
 		.path = (__u64)(unsigned long)path,
 		.offsets = (__u64)(unsigned long)offsets,
 		.cnt = cnt,
+		.multi_flags = at_return ? MULTI_AT_RETURN : 0,
 		.pid = pid,
 	};
 	int fd = syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
@@ -91,11 +95,11 @@ bool uprobe__multi_works(void)
 	if (prog < 0)
 		return false;
 	/* a directory is no regular file: -EBADF from kernels that have come so far */
-	fd = multi_link(prog, "/", &offset, 1, 0);
+	fd = uprobe__multi_link(prog, "/", &offset, 1, 0, false);
 	if (fd >= 0)
 		close(fd);
 	works = fd == -EBADF;
-	fd = multi_link(prog, "/", &offset, 1, -1);
+	fd = uprobe__multi_link(prog, "/", &offset, 1, -1, false);
 	if (fd >= 0)
 		close(fd);
 	close(prog);
@@ -162,7 +166,8 @@ static int attach_multi(struct uprobes *uprobes, struct bpf_program *prog, const
 	for (size_t i = idx; i < plan->probe_cnt; i++)
 		if (same_group(first, &plan->probes[i]))
 			offsets[cnt++] = plan->probes[i].file_off;
-	fd = multi_link(bpf_program__fd(prog), first->file->open_path, offsets, cnt, plan->pid);
+	fd = uprobe__multi_link(bpf_program__fd(prog), first->file->open_path, offsets, cnt,
+				plan->pid, false);
 	free(offsets);
 	return fd < 0 ? fd : add_fd(uprobes, fd);
 }

@@ -18,6 +18,9 @@ struct bpf_object;
 struct uprobes;
 
 bool uprobe__multi_works(void);
+/* One link for all offsets of a file; at_return: of the functions that begin there. fd or -errno. */
+int uprobe__multi_link(int prog_fd, const char *path, const __u64 *offsets, __u32 cnt, pid_t pid,
+		       bool at_return);
 
 /* Attaches all probes of the plan to process plan->pid. On failure a line for the user in `why`. */
 struct uprobes *uprobes__attach(struct bpf_object *object, enum uprobe_rung rung,
