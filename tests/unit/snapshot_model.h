@@ -68,12 +68,22 @@ static inline void fill_meta(struct model *model)
 					      any_string(model), any_string(model),
 					      any_string(model), (uint32_t)noise()};
 	}
+	for (int i = 0; i < 4; i++)
+		model__backoff_add(model, (int64_t)any(), "memory", "exact", "counting",
+				   i % 2 ? "9.1% of the target's CPU" : "");
+	model__cap_share(model, CAP_HEAP, 0.25);
+	model__cap_weight(model, CAP_HEAP_LIVE, 17.5);
 	for (int i = 0; i < 20; i++) {
 		char name[32];
 
 		snprintf(name, sizeof(name), "counter_%d", i);
 		model__counter_add(model, name, "what it means", i % 2, any());
 	}
+}
+
+static inline void fill_heap(struct heap_sums *heap)
+{
+	*heap = (struct heap_sums){any(), any(), any(), any(), any()};
 }
 
 static inline void fill_class(struct model *model, unsigned int i)
@@ -90,6 +100,9 @@ static inline void fill_class(struct model *model, unsigned int i)
 		class->folded_c[k] = (int64_t)any();
 	fill_hist(&class->folded_runs);
 	fill_hist(&class->folded_wake);
+	fill_heap(&class->folded_heap);
+	class->folded_leaking_cnt = any();
+	class->folded_leaked_bytes = any();
 }
 
 static inline void fill_task(struct model *model, unsigned int i)
@@ -117,6 +130,7 @@ static inline void fill_task(struct model *model, unsigned int i)
 	task->binding = noise() % BINDING_CNT;
 	task->forced_cnt = (uint32_t)any();
 	task->slices_lost = any();
+	fill_heap(&task->heap);
 }
 
 static inline void fill_slice(struct model *model, unsigned int i)
@@ -247,7 +261,8 @@ static inline bool same_task(const struct task *a, const struct task *b)
 	       a->class_idx == b->class_idx && a->name == b->name && a->tgid == b->tgid &&
 	       a->tid == b->tid && a->site == b->site && a->runtime == b->runtime &&
 	       a->state == b->state && a->flags == b->flags && a->binding == b->binding &&
-	       a->forced_cnt == b->forced_cnt && a->slices_lost == b->slices_lost;
+	       a->forced_cnt == b->forced_cnt && a->slices_lost == b->slices_lost &&
+	       !memcmp(&a->heap, &b->heap, sizeof(a->heap));
 }
 
 static inline bool same_class(const struct task_class *a, const struct task_class *b)
@@ -258,7 +273,10 @@ static inline bool same_class(const struct task_class *a, const struct task_clas
 	       a->folded_wall_ns == b->folded_wall_ns &&
 	       !memcmp(a->folded_c, b->folded_c, sizeof(a->folded_c)) &&
 	       same_hist(&a->folded_runs, &b->folded_runs) &&
-	       same_hist(&a->folded_wake, &b->folded_wake);
+	       same_hist(&a->folded_wake, &b->folded_wake) &&
+	       !memcmp(&a->folded_heap, &b->folded_heap, sizeof(a->folded_heap)) &&
+	       a->folded_leaking_cnt == b->folded_leaking_cnt &&
+	       a->folded_leaked_bytes == b->folded_leaked_bytes;
 }
 
 static inline bool same_object(const struct object *a, const struct object *b)
@@ -302,6 +320,12 @@ static inline const char *difference_io(const struct model *a, const struct mode
 	return NULL;
 }
 
+static inline bool same_backoff(const struct backoff *a, const struct backoff *b)
+{
+	return a->at_ns == b->at_ns && a->what == b->what && a->from == b->from && a->to == b->to &&
+	       a->reason == b->reason;
+}
+
 /* What differs first, or NULL. */
 static inline const char *difference(const struct model *a, const struct model *b)
 {
@@ -315,8 +339,14 @@ static inline const char *difference(const struct model *a, const struct model *
 	for (unsigned int i = 0; i < CAP_CNT; i++)
 		if (a->caps[i].measured != b->caps[i].measured ||
 		    a->caps[i].reason != b->caps[i].reason ||
-		    a->caps[i].source != b->caps[i].source)
+		    a->caps[i].source != b->caps[i].source ||
+		    memcmp(&a->caps[i].share, &b->caps[i].share, 2 * sizeof(double)))
 			return "caps";
+	if (a->backoff_cnt != b->backoff_cnt)
+		return "backoffs";
+	for (size_t i = 0; i < a->backoff_cnt; i++)
+		if (!same_backoff(&a->backoffs[i], &b->backoffs[i]))
+			return "backoffs";
 	if (a->runtime_cnt != b->runtime_cnt || a->counter_cnt != b->counter_cnt ||
 	    a->class_cnt != b->class_cnt || a->task_cnt != b->task_cnt ||
 	    a->edge_cnt != b->edge_cnt || a->slice_cnt != b->slice_cnt)

@@ -165,7 +165,7 @@ static const struct expected expected[] = {
 	 "hardware counters were not opened"},
 	{"task", "task_id", "100:0", "memory_metrics.page_faults", "10", NULL},
 	{"task", "task_id", "100:0", "memory_metrics.peak_bytes", NULL,
-	 "this version does not trace allocations"},
+	 "allocations were not traced"},
 	{"task", "task_id", "100:0", "wake_latency.count", "8", NULL},
 	{"task", "task_id", "100:0", "wake_latency.total_ns", "8000000", NULL},
 	{"task", "task_id", "100:0", "wake_latency.max_ns", "2000000", NULL},

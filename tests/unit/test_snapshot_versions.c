@@ -165,6 +165,21 @@ static void edit_before_io(struct asnap_chunk *chunk, struct buf *raw, struct bu
 	}
 }
 
+/* As the version before memory: nothing of what tasks hold, no shares, no backoffs. */
+static void edit_before_heap(struct asnap_chunk *chunk, struct buf *raw, struct buf *out)
+{
+	(void)out;
+	if (chunk->fourcc == CHUNK_BACKOFFS)
+		chunk->fourcc = FOURCC('Z', 'Z', 'Z', 'Z');
+	if (chunk->fourcc == CHUNK_TASKS || chunk->fourcc == CHUNK_CLASSES)
+		rename_all(raw, "heap.", "hXap.");
+	if (chunk->fourcc == CHUNK_CAPS) {
+		rename_all(raw, "memory_live", "memory_Xive");
+		rename_all(raw, "share", "sXare");
+		rename_all(raw, "weight", "wXight");
+	}
+}
+
 /* As a later version: its own kinds of objects, operations and series. */
 static void edit_io_enums(struct asnap_chunk *chunk, struct buf *raw, struct buf *out)
 {
@@ -192,6 +207,16 @@ static void set_column(struct buf *raw, const char *name, uint64_t val, uint32_t
 	column__put_ints(&copy, name, vals, rows);
 	buf__add(raw, copy.data, copy.sz);
 	buf__free(&copy);
+}
+
+/* Shares and weights that are none, as their bits. */
+static void edit_bad_share(struct asnap_chunk *chunk, struct buf *raw, struct buf *out)
+{
+	(void)out;
+	if (chunk->fourcc != CHUNK_CAPS)
+		return;
+	set_column(raw, "share", 0x7ff8000000000000, chunk->rows);
+	set_column(raw, "weight", 0, chunk->rows);
 }
 
 static void edit_bad_object(struct asnap_chunk *chunk, struct buf *raw, struct buf *out)
@@ -439,6 +464,30 @@ static void test_hostile(const struct model *model)
 	model__free(read);
 }
 
+static void test_heap_versions(const struct model *model)
+{
+	struct snapshot_status status;
+	struct model *read = read_edited(model, edit_before_heap, &status);
+	size_t good = 0;
+
+	for (size_t i = 0; read && i < read->task_cnt; i++)
+		good += !read->tasks[i].heap.current_bytes && !read->tasks[i].heap.freed_cnt &&
+			read->tasks[i].slices_lost == model->tasks[i].slices_lost;
+	ok(read && is_whole(&status) && good == model->task_cnt && !read->backoff_cnt,
+	   "a file from before memory opens: nothing is held, nothing was stepped down");
+	ok(read && !read->caps[CAP_HEAP_LIVE].measured && read->caps[CAP_HEAP].share == 1 &&
+		   read->caps[CAP_HEAP].weight == 1,
+	   "which was not measured, and what was is exact");
+	model__free(read);
+
+	read = read_edited(model, edit_bad_share, &status);
+	good = 0;
+	for (unsigned int cap = 0; read && cap < CAP_CNT; cap++)
+		good += read->caps[cap].share == 1 && read->caps[cap].weight == 1;
+	ok(good == CAP_CNT, "a share that is no number is 1, and so is a weight below 1");
+	model__free(read);
+}
+
 int main(void)
 {
 	struct model *model = make_model(20);
@@ -447,6 +496,7 @@ int main(void)
 	test_earlier(model);
 	test_enums(model);
 	test_io(model);
+	test_heap_versions(model);
 	test_unsorted();
 	test_live();
 	test_hostile(model);

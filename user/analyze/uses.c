@@ -25,6 +25,7 @@ uint32_t main_ops(enum object_group group)
 		[GROUP_FILE] = OPS_DATA,
 		[GROUP_SOCKET] = OP_BIT(READ) | OP_BIT(WRITE),
 		[GROUP_DISK] = OP_BIT(DISK_READ) | OP_BIT(DISK_WRITE),
+		[GROUP_HEAP] = OP_BIT(ALLOC),
 	};
 
 	return ops[group];

@@ -24,6 +24,7 @@ enum {
 	KINDS_SOCKET = 0 MODEL_OBJECTS(X),
 #undef X
 	KINDS_DISK = KIND_BIT(DISK),
+	KINDS_SITE = KIND_BIT(SITE),
 	/* where an operation's time is the storage's; one on a pipe waits for somebody */
 	KINDS_STORAGE = KIND_BIT(REGULAR) | KIND_BIT(DIRECTORY) | KIND_BIT(BLOCK),
 };
@@ -33,7 +34,7 @@ enum {
 	(OP_BIT(READ) | OP_BIT(WRITE) | OP_BIT(SYNC) | OP_BIT(OPEN) | OP_BIT(CONNECT) |            \
 	 OP_BIT(ACCEPT) | OP_BIT(DISK_READ) | OP_BIT(DISK_WRITE))
 
-/* What moves data there: what the numbers of a file, peer or disk as a whole are of. */
+/* What moves data there: what the numbers of a file, peer, disk or site as a whole are of. */
 uint32_t main_ops(enum object_group group);
 
 /* Which uses are meant: sets of bits. */

@@ -469,7 +469,7 @@ static void next_row(struct row *row, size_t *use, size_t *link)
 }
 
 static int write_objects(const struct record_kind *kind, const struct model *model,
-			 const struct analysis *analysis, bool sockets, FILE *out)
+			 const struct analysis *analysis, uint32_t kinds, FILE *out)
 {
 	struct record_writer writer;
 	struct row row = {.model = model, .analysis = analysis};
@@ -480,7 +480,7 @@ static int write_objects(const struct record_kind *kind, const struct model *mod
 		return err;
 	while (!err && (use < model->use_cnt || link < model->link_cnt)) {
 		next_row(&row, &use, &link);
-		if ((object_group(kind_of(&row)) == GROUP_SOCKET) == sockets)
+		if (kinds >> kind_of(&row) & 1)
 			err = record_writer__write(&writer, &row, out);
 	}
 	record_writer__free(&writer);
@@ -489,10 +489,10 @@ static int write_objects(const struct record_kind *kind, const struct model *mod
 
 int write_files(const struct model *model, const struct analysis *analysis, FILE *out)
 {
-	return write_objects(&record_file, model, analysis, false, out);
+	return write_objects(&record_file, model, analysis, KINDS_FILE | KINDS_DISK, out);
 }
 
 int write_connections(const struct model *model, const struct analysis *analysis, FILE *out)
 {
-	return write_objects(&record_connection, model, analysis, true, out);
+	return write_objects(&record_connection, model, analysis, KINDS_SOCKET, out);
 }

@@ -18,7 +18,9 @@
 	X(CACHE_MISSES, "cache_misses", "hardware counters were not opened")                       \
 	X(BRANCH_MISSES, "branch_misses", "hardware counters were not opened")                     \
 	X(RUNS, "runs", "no runtime above threads was traced")                                     \
-	X(HEAP, "memory", "this version does not trace allocations")                               \
+	X(HEAP, "memory", "allocations were not traced")                                           \
+	X(HEAP_LIVE, "memory_live", "blocks were not followed until they are freed")               \
+	X(HEAP_SITES, "memory_sites", "places that allocate were not told apart")                  \
 	X(IO, "io", "this version does not count IO per task")                                     \
 	X(NETWORK, "network", "this version does not count network traffic per task")              \
 	X(DISK_BYTES, "disk_bytes", "the kernel's IO accounting was not read")                     \

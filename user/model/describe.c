@@ -257,6 +257,18 @@ static void protocol_text(char *text, size_t sz, uint16_t protocol)
 	snprintf(text, sz, "ip protocol %u ", protocol);
 }
 
+void object_desc__site(struct object_desc *desc, const char *name, const char *module)
+{
+	desc->name = name;
+	desc->local = module;
+	desc->ino = 0;
+	desc->dev = 0;
+	desc->kind = OBJECT_SITE;
+	desc->role = ROLE_UNKNOWN;
+	desc->flags = 0;
+	desc->rank = RANK_PEER;
+}
+
 void object_desc__conn(struct object_desc *desc, const struct wire_conn *conn)
 {
 	char prefix[32] = "";

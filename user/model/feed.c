@@ -69,6 +69,7 @@ void feed__free(struct feed *feed)
 	map64__free(&feed->frame_idx);
 	map64__free(&feed->longest);
 	map64__free(&feed->folded);
+	map64__free(&feed->folded_class);
 	free(feed);
 }
 
@@ -106,7 +107,8 @@ uint64_t feed__memory(const struct model *model)
 	if (feed)
 		return sum + feed->hist_bytes + model->task_cnt * sizeof(*feed->tasks) +
 		       feed->frame_cnt * sizeof(*feed->frames) + map_bytes(&feed->frame_idx) +
-		       map_bytes(&feed->longest) + map_bytes(&feed->folded);
+		       map_bytes(&feed->longest) + map_bytes(&feed->folded) +
+		       map_bytes(&feed->folded_class);
 	for (size_t i = 0; i < model->task_cnt; i++)
 		sum += (model->tasks[i].runs.bucket_cap + model->tasks[i].wake.bucket_cap) *
 		       sizeof(struct hist_bucket);
@@ -428,10 +430,10 @@ static int on_exec(struct model *model, const struct event *event)
 }
 
 static int (*const handlers[WIRE_KIND_CNT])(struct model *model, const struct event *event) = {
-	[WIRE_SPAWN] = on_spawn,     [WIRE_END] = on_end,    [WIRE_SLICE] = on_slice,
-	[WIRE_RENAME] = on_rename,   [WIRE_FORK] = on_fork,  [WIRE_EXEC] = on_exec,
-	[WIRE_LATENCY] = on_latency, [WIRE_FILE] = io__file, [WIRE_CONN] = io__conn,
-	[WIRE_USE] = io__use,
+	[WIRE_SPAWN] = on_spawn,     [WIRE_END] = on_end,      [WIRE_SLICE] = on_slice,
+	[WIRE_RENAME] = on_rename,   [WIRE_FORK] = on_fork,    [WIRE_EXEC] = on_exec,
+	[WIRE_LATENCY] = on_latency, [WIRE_FILE] = io__file,   [WIRE_CONN] = io__conn,
+	[WIRE_USE] = io__use,        [WIRE_SITE] = heap__site, [WIRE_HEAP] = heap__event,
 };
 
 int feed__event(struct model *model, const struct event *event)

@@ -9,6 +9,13 @@
 #include "event/event.h"
 #include "model/model.h"
 
+/* Where memory is allocated, as symbols tell it; what is not known is empty. */
+struct site_text {
+	char function[512]; /* demangled */
+	uint64_t offset; /* in the function, or in the module where that is not known */
+	char module[256]; /* path of the file */
+};
+
 struct feed_options {
 	uint64_t start_mono_ns; /* time zero */
 	uint64_t max_memory; /* bytes, 0: no limit; ended tasks beyond it fold into their class */
@@ -22,6 +29,9 @@ struct feed_options {
 	/* What a disk is called ("nvme0n1"), by the kernel's number of it. May be NULL, and may
 	 * leave `name` empty. */
 	void (*disk_name)(void *ctx, uint32_t dev, char *name, size_t sz);
+	/* Of which function and module an allocation's return address is. `out` comes cleared. May be
+	 * NULL: then all sites are one that is not known. */
+	void (*site_name)(void *ctx, uint32_t tgid, uint64_t ip, struct site_text *out);
 };
 
 /* All return 0, -ENOMEM, or -EINVAL when no recording is fed (not started, or finished). */

@@ -2,7 +2,7 @@
 /*
  * What only a live recording needs beside the model: frames that are open, what is known of a task
  * while it runs, what was folded. Private to the feed's files (feed.c, finish.c, frames.c,
- * timeline.c, fold.c, series.c and, with io.h, objects.c, io.c, links.c, io_rows.c); model.c frees it.
+ * timeline.c, fold.c, series.c, heap.c, scale.c and, with io.h, objects.c, io.c, links.c, io_rows.c); model.c frees it.
  */
 #ifndef MODEL_FEED_STATE_H
 #define MODEL_FEED_STATE_H
@@ -29,6 +29,7 @@ struct feed_task {
 	uint32_t open_cnt; /* its frames that are open */
 	uint32_t io_bytes; /* of its uses and links */
 	uint32_t *latency; /* of a thread: LATENCY_BUCKETS cumulative numbers, or NULL */
+	uint64_t heap_ns; /* of the newest record of what it holds */
 };
 
 /* A frame of which more than one slice comes. */
@@ -67,6 +68,7 @@ struct feed {
 	struct map64 longest; /* hash(tid, depth, second) -> slice, once max_slices are there */
 
 	struct map64 folded; /* id / 64 -> bits: ids are dense, so a set of millions stays small */
+	struct map64 folded_class; /* id / 64 -> the class that all of these were of, or NO_IDX */
 	uint64_t fold_at; /* the next attempt, in bytes */
 	size_t hist_bytes; /* of all histograms and latency arrays */
 	size_t max_strings;
@@ -104,6 +106,13 @@ static inline bool is_stand_in(const struct feed *feed, const struct task *task)
 
 /* Gives a task that was met without its SPAWN its runtime and class. */
 int placeholder_fill(struct model *model, struct task *task, bool async);
+/* heap.c */
+int heap__event(struct model *model, const struct event *event);
+int heap__site(struct model *model, const struct event *event);
+void heap_sums__add(struct heap_sums *to, const struct heap_sums *from);
+
+/* The class that a folded task was of, or NO_IDX: so much is kept of neighbours alike only. */
+uint32_t fold__class(const struct feed *feed, uint64_t id);
 /* Wall, latencies and state of a task, as at `end_ns`: when it is folded, and at the end. */
 void task_settle(struct model *model, struct task *task, struct feed_task *state, int64_t end_ns);
 
@@ -143,5 +152,9 @@ void fold__merge(struct task_class *class, struct task *task);
 
 /* model.c: the id of a class that is known by its name only */
 uint64_t named_id(uint8_t runtime, const char *name);
+
+/* scale.c */
+/* Totals of what was measured for a share of the time only: from here on they stand for all of it. */
+void totals__scale(struct model *model);
 
 #endif

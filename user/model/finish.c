@@ -92,7 +92,8 @@ static int settle_others(struct model *model)
 
 	for (unsigned int i = 0; i < 2; i++) {
 		struct task *other = &feed->other[i];
-		int64_t any = other->wall_ns;
+		int64_t any =
+			other->wall_ns | (int64_t)(other->heap.current_cnt | other->heap.freed_cnt);
 		uint32_t idx;
 
 		for (unsigned int j = 0; j < COUNTER_CNT; j++)
@@ -110,7 +111,8 @@ static int settle_others(struct model *model)
 
 static bool has_sums(const struct task_class *class)
 {
-	int64_t any = class->folded_wall_ns;
+	int64_t any = class->folded_wall_ns |
+		      (int64_t)(class->folded_heap.current_cnt | class->folded_heap.freed_cnt);
 
 	for (unsigned int i = 0; i < COUNTER_CNT; i++)
 		any |= class->folded_c[i];
@@ -230,6 +232,7 @@ int feed__finish(struct model *model, int64_t end_ns)
 		err = io__finish(model);
 	if (err)
 		return err;
+	totals__scale(model);
 	add_counters(model);
 	err = timeline__sort(model);
 	if (err)

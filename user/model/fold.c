@@ -16,10 +16,25 @@ bool fold__has(const struct feed *feed, uint64_t id)
 	return map64__get(&feed->folded, id / 64, &bits) && bits >> id % 64 & 1;
 }
 
-static int remember(struct feed *feed, uint64_t id)
+uint32_t fold__class(const struct feed *feed, uint64_t id)
 {
-	uint64_t bits = 0;
+	uint64_t class;
 
+	if (!fold__has(feed, id) || !map64__get(&feed->folded_class, id / 64, &class))
+		return NO_IDX;
+	return (uint32_t) class;
+}
+
+static int remember(struct feed *feed, uint64_t id, uint32_t class_idx)
+{
+	uint64_t bits = 0, class = class_idx;
+	int err;
+
+	if (map64__get(&feed->folded_class, id / 64, &class) && class != class_idx)
+		class = NO_IDX;
+	err = map64__set(&feed->folded_class, id / 64, class);
+	if (err)
+		return err;
 	map64__get(&feed->folded, id / 64, &bits);
 	return map64__set(&feed->folded, id / 64, bits | 1ULL << id % 64);
 }
@@ -30,6 +45,7 @@ void fold__merge(struct task_class *class, struct task *task)
 	class->folded_wall_ns = add_ns(class->folded_wall_ns, task->wall_ns);
 	hist__merge(&class->folded_runs, &task->runs);
 	hist__merge(&class->folded_wake, &task->wake);
+	heap_sums__add(&class->folded_heap, &task->heap);
 }
 
 static size_t hist_bytes(const struct task *task)
@@ -89,7 +105,7 @@ static int fold_task(struct model *model, size_t idx)
 	struct task_class *class;
 	int err;
 
-	err = remember(feed, task->id);
+	err = remember(feed, task->id, task->class_idx);
 	if (err)
 		return err;
 	task_settle(model, task, state, task->end_ns);
@@ -105,6 +121,8 @@ static int fold_task(struct model *model, size_t idx)
 	feed->hist_bytes += class_bytes(class);
 	class->folded_cnt++;
 	class->folded_by_state[task->state]++;
+	class->folded_leaking_cnt += task->heap.current_cnt > 0;
+	class->folded_leaked_bytes += task->heap.current_bytes;
 	feed->slices_missing += task->slices_lost;
 	model->meta.tasks_folded++;
 

@@ -196,6 +196,12 @@ int owner_of(struct model *model, uint64_t id, uint32_t tgid, struct owner *owne
 	*owner = (struct owner){id, NO_IDX};
 	if (!id)
 		return 0;
+	owner->class_idx = fold__class(model->feed, id);
+	if (owner->class_idx != NO_IDX) {
+		owner->task = 0;
+		model->feed->late_cnt++;
+		return 0;
+	}
 	task = task_of(model, id, tgid, false, &state);
 	if (!task)
 		return -ENOMEM;
@@ -239,7 +245,9 @@ static enum object_kind id_kind(uint64_t id)
 {
 	if (id & DISK_ID)
 		return OBJECT_DISK;
-	return id & OBJECT_IS_SOCKET ? OBJECT_SOCKET : OBJECT_UNKNOWN;
+	if (id & OBJECT_IS_SOCKET)
+		return OBJECT_SOCKET;
+	return id & OBJECT_IS_SITE ? OBJECT_SITE : OBJECT_UNKNOWN;
 }
 
 /* The object that a use is of, or NO_IDX when memory ran out. */
@@ -247,7 +255,7 @@ static uint32_t object_of(struct model *model, uint64_t id, uint64_t ns)
 {
 	struct ref *ref;
 
-	if (!id || id == OBJECT_IS_SOCKET)
+	if (!id || id == OBJECT_IS_SOCKET || id == OBJECT_IS_SITE)
 		return object_unknown(model, id_kind(id));
 	if (ref_get(model, id, ns, &ref))
 		return NO_IDX;

@@ -115,6 +115,8 @@ struct object_desc {
 
 void object_desc__file(struct object_desc *desc, const struct event_file *file);
 void object_desc__conn(struct object_desc *desc, const struct wire_conn *conn);
+/* An allocation site; its texts are the caller's. */
+void object_desc__site(struct object_desc *desc, const char *name, const char *module);
 
 /* objects.c */
 /* The object's index, found or made; of "(others)" when there is no room; NO_IDX: no memory. */

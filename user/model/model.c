@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,6 +64,7 @@ void model__free(struct model *model)
 	free(model->samples);
 	free(model->counters);
 	free(model->runtimes);
+	free(model->backoffs);
 	map64__free(&model->task_idx);
 	map64__free(&model->class_idx);
 	map64__free(&model->edge_idx);
@@ -216,6 +218,8 @@ void model__cap_set(struct model *model, enum model_cap cap, const char *source)
 	model->caps[cap].measured = true;
 	model->caps[cap].reason = 0;
 	model->caps[cap].source = model__intern(model, source);
+	model->caps[cap].share = 1;
+	model->caps[cap].weight = 1;
 }
 
 void model__cap_miss(struct model *model, enum model_cap cap, const char *reason)
@@ -223,6 +227,44 @@ void model__cap_miss(struct model *model, enum model_cap cap, const char *reason
 	model->caps[cap].measured = false;
 	model->caps[cap].source = 0;
 	model->caps[cap].reason = model__intern(model, reason);
+	model->caps[cap].share = 1;
+	model->caps[cap].weight = 1;
+}
+
+void model__cap_share(struct model *model, enum model_cap cap, double share)
+{
+	if (!(share > 0 && share <= 1))
+		return;
+	model->caps[cap].share = share;
+	if (cap == CAP_IO)
+		model->caps[CAP_NETWORK].share = share;
+}
+
+void model__cap_weight(struct model *model, enum model_cap cap, double weight)
+{
+	if (weight >= 1 && isfinite(weight))
+		model->caps[cap].weight = weight;
+}
+
+double cap_estimate(const struct cap_state *cap)
+{
+	return cap->weight / cap->share;
+}
+
+int model__backoff_add(struct model *model, int64_t at_ns, const char *what, const char *from,
+		       const char *to, const char *reason)
+{
+	if (array__reserve((void **)&model->backoffs, &model->backoff_cap, model->backoff_cnt + 1,
+			   sizeof(*model->backoffs)))
+		return -ENOMEM;
+	model->backoffs[model->backoff_cnt++] = (struct backoff){
+		.at_ns = at_ns,
+		.what = model__intern(model, what),
+		.from = model__intern(model, from),
+		.to = model__intern(model, to),
+		.reason = model__intern(model, reason),
+	};
+	return 0;
 }
 
 uint64_t model__losses(const struct model *model)

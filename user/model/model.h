@@ -42,6 +42,13 @@ enum model_binding {
 		BINDING_CNT
 };
 
+/* Blocks of one task, or of several. */
+struct heap_sums {
+	uint64_t current_bytes, current_cnt; /* allocated and not freed */
+	uint64_t peak_bytes; /* the most that one task held at once */
+	uint64_t freed_bytes, freed_cnt; /* whoever freed them */
+};
+
 struct task {
 	uint64_t id;
 	uint64_t parent; /* 0: unknown or outside */
@@ -64,6 +71,7 @@ struct task {
 	uint8_t binding;
 	uint32_t forced_cnt; /* frames whose end was inferred */
 	uint64_t slices_lost; /* gaps in its numbered slices */
+	struct heap_sums heap;
 };
 
 struct task_class {
@@ -77,6 +85,8 @@ struct task_class {
 	int64_t folded_c[COUNTER_CNT];
 	struct hist folded_runs;
 	struct hist folded_wake;
+	struct heap_sums folded_heap; /* its peak is the largest one's */
+	uint64_t folded_leaking_cnt, folded_leaked_bytes; /* ended and still held memory */
 };
 
 struct edge {
@@ -116,10 +126,11 @@ struct slice {
 /*
  * What IO goes to: a file by its path, a peer by its address, a disk. Sockets of one peer are one
  * object: those that the target accepted by the peer's address and the own port, those that it
- * connected by the peer's address and port.
+ * connected by the peer's address and port. And where memory is allocated: the function and the
+ * place in it, with its module as `local`.
  * X(id, name, group)
  */
-enum object_group { GROUP_FILE, GROUP_SOCKET, GROUP_DISK };
+enum object_group { GROUP_FILE, GROUP_SOCKET, GROUP_DISK, GROUP_HEAP };
 
 #define MODEL_OBJECTS(X)                                                                           \
 	X(UNKNOWN, "unknown", FILE)                                                                \
@@ -140,7 +151,8 @@ enum object_group { GROUP_FILE, GROUP_SOCKET, GROUP_DISK };
 	X(UDP, "udp", SOCKET)                                                                      \
 	X(UNIX, "unix", SOCKET)                                                                    \
 	X(SOCKET, "socket", SOCKET) /* of another family */                                        \
-	X(DISK, "disk", DISK)
+	X(DISK, "disk", DISK)                                                                      \
+	X(SITE, "allocation site", HEAP)
 
 enum object_kind {
 #define X(id, name, group) OBJECT_##id,
@@ -152,8 +164,10 @@ enum object_kind {
 struct object {
 	uint64_t ino;
 	uint32_t dev; /* major << 20 | minor; of a file: the file system's */
-	uint32_t name; /* string: path or peer ("10.0.0.7:6379", "10.0.0.7", "unix:/run/x.sock") */
-	uint32_t local; /* string: the own end of sockets that were accepted or listen; or "" */
+	uint32_t name; /* string: path or peer ("10.0.0.7:6379", "10.0.0.7", "unix:/run/x.sock"); of
+			* a site the function and the place in it ("read_row+0x1d") */
+	uint32_t local; /* string: the own end of sockets that were accepted or listen, a site's
+			 * module; or "" */
 	uint8_t kind; /* enum object_kind */
 	uint8_t role; /* enum wire_conn_role */
 	uint8_t flags; /* FILE_DELETED, FILE_CUT, FILE_DETACHED */
@@ -191,7 +205,9 @@ struct link {
 	X(CONNECTIONS, "connections_active", "connections", "connections open at that time")       \
 	X(IO_QUEUE, "io_queue_depth", "operations",                                                \
 	  "time of the file operations that ended in the interval, by its length x1000")           \
-	X(DISK_IN_FLIGHT, "disk_in_flight", "requests", "disk requests in flight at that time")
+	X(DISK_IN_FLIGHT, "disk_in_flight", "requests", "disk requests in flight at that time")    \
+	X(HEAP_LIVE, "heap_live_bytes", "bytes",                                                   \
+	  "held at that time of what was allocated since the recording began")
 
 enum model_series {
 #define X(id, name, unit, meaning) SERIES_##id,
@@ -227,6 +243,18 @@ struct cap_state {
 	bool measured;
 	uint32_t reason; /* string: why not */
 	uint32_t source; /* string: what it was measured with */
+	/* It was measured for a share of the recording's time only: its totals stand for the whole of
+	 * it once feed__finish() has been called. 1: always. */
+	double share;
+	/* It was sampled, and its numbers are multiplied by weights already: about so many stand for
+	 * each one that was seen. 1: not sampled. */
+	double weight;
+};
+
+/* Something that was done less closely, or more closely again, to keep the budget. */
+struct backoff {
+	int64_t at_ns;
+	uint32_t what, from, to, reason; /* strings: "memory", "exact", "counting", ... */
 };
 
 /* Facts about the recording. Strings are ids; a number that was not measured is NO_TIME. */
@@ -270,6 +298,9 @@ struct cap_state {
 	X(slices_seen)                                                                             \
 	X(connections_active)                                                                      \
 	X(connections_max)                                                                         \
+	X(budget_ppm) /* --max-overhead, in millionths of the target's CPU use */                  \
+	X(heap_allocator_free_bytes)                                                               \
+	X(heap_allocator_resident_bytes)                                                           \
 	X(records_seen)
 
 struct meta {
@@ -306,6 +337,8 @@ struct model {
 	size_t counter_cnt, counter_cap;
 	struct runtime_info *runtimes;
 	size_t runtime_cnt, runtime_cap;
+	struct backoff *backoffs; /* as they happened */
+	size_t backoff_cnt, backoff_cap;
 
 	struct map64 task_idx; /* id -> index */
 	struct map64 class_idx; /* id -> index */
@@ -332,6 +365,15 @@ void model__counter_add(struct model *model, const char *name, const char *meani
 			uint64_t val);
 void model__cap_set(struct model *model, enum model_cap cap, const char *source);
 void model__cap_miss(struct model *model, enum model_cap cap, const char *reason);
+/* After model__cap_set(), which resets both. What does not lie in (0, 1] or [1, ..) is ignored; IO
+ * and network share their probes, so a share of the one is of both. */
+void model__cap_share(struct model *model, enum model_cap cap, double share);
+void model__cap_weight(struct model *model, enum model_cap cap, double weight);
+/* How many each counted one stands for in all: 1 for what is exact. */
+double cap_estimate(const struct cap_state *cap);
+/* 0 or -ENOMEM */
+int model__backoff_add(struct model *model, int64_t at_ns, const char *what, const char *from,
+		       const char *to, const char *reason);
 
 /* What a task is called: a thread by its own name, another by its class and the runtime's id. "" for
  * one without a name. Returns buf. */

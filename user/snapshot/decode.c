@@ -3,6 +3,7 @@
 #include "snapshot/decode.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -184,6 +185,15 @@ static int read_meta(struct decoder *dec, uint32_t rows)
 	return err;
 }
 
+/* A file may hold any bits. */
+static void mend_cap(struct cap_state *state)
+{
+	if (!(state->share > 0 && state->share <= 1))
+		state->share = 1;
+	if (!(state->weight >= 1 && isfinite(state->weight)))
+		state->weight = 1;
+}
+
 static int read_caps(struct decoder *dec, uint32_t rows)
 {
 	const struct column_ref *names = column_dir__find(&dec->in.dir, "cap");
@@ -198,6 +208,7 @@ static int read_caps(struct decoder *dec, uint32_t rows)
 	for (uint32_t i = 0; !err && i < rows; i++) {
 		const char *name = column__next_name(names, &off);
 
+		mend_cap(&states[i]);
 		for (unsigned int cap = 0; name && cap < CAP_CNT; cap++)
 			if (!strcmp(name, cap_name(cap)))
 				dec->model->caps[cap] = states[i];
@@ -454,6 +465,18 @@ static int read_samples(struct decoder *dec, uint32_t rows)
 	return err;
 }
 
+static int read_backoffs(struct decoder *dec, uint32_t rows)
+{
+	struct model *model = dec->model;
+	struct backoff *tail;
+	int err = append(dec, &table_backoffs, &model->backoffs, &model->backoff_cap,
+			 model->backoff_cnt, rows, &tail);
+
+	if (!err)
+		model->backoff_cnt += rows;
+	return err;
+}
+
 static const struct {
 	uint32_t fourcc;
 	int (*read)(struct decoder *dec, uint32_t rows);
@@ -466,7 +489,8 @@ static const struct {
 	{CHUNK_TASKS, read_tasks, true},       {CHUNK_EDGES, read_edges, true},
 	{CHUNK_SLICES, read_slices, true},     {CHUNK_OBJECTS, read_objects, true},
 	{CHUNK_USES, read_uses, true},         {CHUNK_LINKS, read_links, true},
-	{CHUNK_SAMPLES, read_samples, true},   {CHUNK_END, read_end, false},
+	{CHUNK_SAMPLES, read_samples, true},   {CHUNK_BACKOFFS, read_backoffs, true},
+	{CHUNK_END, read_end, false},
 };
 
 static int read_kind(struct decoder *dec, size_t kind, uint32_t rows)

@@ -309,6 +309,7 @@ int snapshot_encode(const struct model *model, const struct group_info *info, st
 	put_table(&enc, &table_uses, model->uses, model->use_cnt);
 	put_table(&enc, &table_links, model->links, model->link_cnt);
 	put_table(&enc, &table_samples, model->samples, model->sample_cnt);
+	put_table(&enc, &table_backoffs, model->backoffs, model->backoff_cnt);
 	put_end(&enc);
 
 	ZSTD_freeCCtx(enc.zstd);

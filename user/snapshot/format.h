@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The bytes of an .asnap, version 1.1. Only user/snapshot includes this; tests and the fuzzer do
+ * The bytes of an .asnap, version 1.2. Only user/snapshot includes this; tests and the fuzzer do
  * to build broken files. All numbers are little-endian, offsets count from the file's beginning.
  *
  *   header (64)  group  [group ...]  TOC chunk  footer (32)
  *
  * A *group* is one whole model: the chunks BEGN, ENUM, STRS, META, CAPS, RTIM, CNTR, CLAS, TASK,
- * EDGE, SLIC, OBJT, USES, LINK, SMPL, ENDG, with `seq` 0, 1, 2 ... and one group number. A table with many rows takes
- * several chunks. A group counts as complete when ENDG and every seq below it prove themselves.
+ * EDGE, SLIC, OBJT, USES, LINK, SMPL, BACK, ENDG, with `seq` 0, 1, 2 ... and one group number. A
+ * table with many rows takes several chunks. A group counts as complete when ENDG and every seq below it prove themselves.
  *
  * While recording, checkpoints are groups that take turns: the next one goes to the front when it
  * fits before the last complete one, else behind that. The last complete checkpoint is never
@@ -34,8 +34,9 @@
  * Compatibility. Columns go by name, so a field that came later reads as missing from an older
  * file and is skipped by an older reader; counters are "c." and their name. Enum values go through
  * ENUM, which names each value of the file; rows of a kind of edge, an operation or a series that the
- * reader does not know are left out. OBJT, USES, LINK and SMPL came with 1.1. Flag bits are one column each. Strings are offsets
- * into STRS. An unknown chunk is skipped unless it is critical; an unknown version of a known
+ * reader does not know are left out. OBJT, USES, LINK and SMPL came with 1.1; BACK, what tasks hold
+ * ("heap.") and the shares and weights of capabilities, which are doubles by their bits, with 1.2.
+ * Flag bits are one column each. Strings are offsets into STRS. An unknown chunk is skipped unless it is critical; an unknown version of a known
  * chunk counts as unknown. A minor version only adds; a newer major version is refused.
  *
  * Damage. Each header, payload and footer has its zlib CRC32. `tag` ties a chunk to its file, so
@@ -56,7 +57,7 @@
 	"chunk\r\n"
 #define ASNAP_END   "ASNAPEND"
 #define ASNAP_MAJOR 1
-#define ASNAP_MINOR 1
+#define ASNAP_MINOR 2
 
 #define FOURCC(a, b, c, d)                                                                         \
 	((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16 | (uint32_t)(d) << 24)
@@ -76,6 +77,7 @@
 #define CHUNK_USES     FOURCC('U', 'S', 'E', 'S')
 #define CHUNK_LINKS    FOURCC('L', 'I', 'N', 'K')
 #define CHUNK_SAMPLES  FOURCC('S', 'M', 'P', 'L')
+#define CHUNK_BACKOFFS FOURCC('B', 'A', 'C', 'K')
 #define CHUNK_END      FOURCC('E', 'N', 'D', 'G')
 #define CHUNK_TOC      FOURCC('T', 'O', 'C', ' ')
 

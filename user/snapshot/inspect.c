@@ -21,7 +21,7 @@ struct content {
 	uint64_t cnt;
 };
 
-#define CONTENT_CNT 11
+#define CONTENT_CNT 12
 static void contents(const struct model *model, struct content content[CONTENT_CNT])
 {
 	content[0] = (struct content){"tasks", model->task_cnt};
@@ -34,7 +34,8 @@ static void contents(const struct model *model, struct content content[CONTENT_C
 	content[7] = (struct content){"samples", model->sample_cnt};
 	content[8] = (struct content){"counters", model->counter_cnt};
 	content[9] = (struct content){"runtimes", model->runtime_cnt};
-	content[10] = (struct content){"string_bytes", model->strings.sz};
+	content[10] = (struct content){"backoffs", model->backoff_cnt};
+	content[11] = (struct content){"string_bytes", model->strings.sz};
 }
 
 /* A file's text for a terminal: nothing that could be an escape. */

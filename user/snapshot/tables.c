@@ -47,11 +47,28 @@ static const struct table_column meta_columns[] = {
 #undef X
 };
 
+/* The bits of 1.0. */
+#define ONE 0x3ff0000000000000
+
 static const struct table_column cap_columns[] = {
 	COL(struct cap_state, "measured", measured, COL_BOOL, 0, 0),
 	STRING(struct cap_state, reason),
 	STRING(struct cap_state, source),
+	COL(struct cap_state, "share", share, COL_NUM, 0, ONE),
+	COL(struct cap_state, "weight", weight, COL_NUM, 0, ONE),
 };
+
+static const struct table_column backoff_columns[] = {
+	NUM(struct backoff, at_ns), STRING(struct backoff, what),   STRING(struct backoff, from),
+	STRING(struct backoff, to), STRING(struct backoff, reason),
+};
+
+/* What tasks hold. */
+#define HEAP(type, field, column) COL(type, "heap." #column, field.column, COL_NUM, 0, 0)
+#define HEAP_COLUMNS(type, field)                                                                  \
+	HEAP(type, field, current_bytes), HEAP(type, field, current_cnt),                          \
+		HEAP(type, field, peak_bytes), HEAP(type, field, freed_bytes),                     \
+		HEAP(type, field, freed_cnt)
 
 static const struct table_column runtime_columns[] = {
 	STRING(struct runtime_info, name),    STRING(struct runtime_info, version),
@@ -72,6 +89,9 @@ static const struct table_column class_columns[] = {NUM(struct task_class, id),
 							COL_ENUM, ENUM_RUNTIME, 0),
 						    NUM(struct task_class, folded_cnt),
 						    NUM(struct task_class, folded_wall_ns),
+						    NUM(struct task_class, folded_leaking_cnt),
+						    NUM(struct task_class, folded_leaked_bytes),
+						    HEAP_COLUMNS(struct task_class, folded_heap),
 #define X(id, name)                                                                                \
 	COL(struct task_class, "folded_state." #name, folded_by_state[STATE_##id], COL_NUM, 0, 0),
 						    WIRE_STATES(X)
@@ -108,6 +128,7 @@ static const struct table_column task_columns[] = {
 	BIT(struct task, "native_unknown", TASK_NATIVE_UNKNOWN),
 	NUM(struct task, forced_cnt),
 	NUM(struct task, slices_lost),
+	HEAP_COLUMNS(struct task, heap),
 #define X(id, name, merge) COL(struct task, "c." #name, c[COUNTER_##id], COL_NUM, 0, 0),
 	WIRE_COUNTERS(X)
 #undef X
@@ -221,4 +242,6 @@ const struct table table_slices = {ROWS(struct slice, CHUNK_SLICES, slice_column
 const struct table table_objects = {ROWS(struct object, CHUNK_OBJECTS, object_columns), NULL, 0};
 const struct table table_uses = {ROWS(struct use, CHUNK_USES, use_columns), HISTS(use_hists)};
 const struct table table_links = {ROWS(struct link, CHUNK_LINKS, link_columns), NULL, 0};
+const struct table table_backoffs = {ROWS(struct backoff, CHUNK_BACKOFFS, backoff_columns), NULL,
+				     0};
 const struct table table_samples = {ROWS(struct sample, CHUNK_SAMPLES, sample_columns), NULL, 0};

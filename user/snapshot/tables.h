@@ -80,5 +80,6 @@ extern const struct table table_objects;
 extern const struct table table_uses;
 extern const struct table table_links;
 extern const struct table table_samples;
+extern const struct table table_backoffs;
 
 #endif
