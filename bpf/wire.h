@@ -389,7 +389,11 @@ struct wire_site {
 struct wire_heap {
 	struct wire_hdr hdr;
 	__u64 task;
-	struct wire_owner held;
+	/* as in wire_owner */
+	__u64 current_bytes, current_cnt;
+	__u64 peak_bytes;
+	__u64 freed_bytes, freed_cnt;
+	__u64 usable_bytes, asked_bytes;
 };
 
 /* What a call of an allocation function within a function of a library tells: whose call it was. */
