@@ -98,6 +98,14 @@ void plan__read_str(const struct plan *plan, const struct target *target, uint64
 	}
 }
 
+bool plan__has(const struct plan *plan, enum probe_group group)
+{
+	for (size_t i = 0; i < plan->probe_cnt; i++)
+		if (plan->probes[i].group == group)
+			return true;
+	return false;
+}
+
 bool plan__same(const struct plan *a, const struct plan *b)
 {
 	if (!a || !b || a->probe_cnt != b->probe_cnt)

@@ -34,6 +34,7 @@ struct runtime_found {
 enum probe_group {
 	PROBES_RUNTIME, /* what runtimes' tasks do */
 	PROBES_HEAP, /* what is allocated and freed: first to go when tracing gets too expensive */
+	PROBES_HEAP_RETURN, /* what that returned; not needed to count */
 	PROBES_LINKER, /* files that are mapped later */
 	PROBE_GROUP_CNT
 };
@@ -91,6 +92,8 @@ const char *confidence_name(enum confidence confidence);
 
 /* The plans of all adapters that found their runtime; NULL and errno. */
 struct plan *plan__new(const struct target *target, const struct plan_options *options);
+/* Is there any probe of the group in it? */
+bool plan__has(const struct plan *plan, enum probe_group group);
 /* Do both probe the same places of the same files? */
 bool plan__same(const struct plan *a, const struct plan *b);
 void plan__free(struct plan *plan);
