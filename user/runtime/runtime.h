@@ -43,7 +43,9 @@ enum probe_group {
 struct probe {
 	const char *prog; /* BPF program, by its name in the skeleton */
 	enum probe_group group;
-	bool at_return; /* of the function that begins at file_off, by changing its return address */
+	/* When the function that file_off is in returns, by changing its return address: rsp points to
+	 * that one there. */
+	bool at_return;
 	struct elf_file *file; /* owned by the plan */
 	uint64_t file_off;
 	uint64_t ip; /* its address in the target, for people and tests; 0 = not mapped */
@@ -67,6 +69,7 @@ struct plan {
 	size_t probe_cnt, probe_cap;
 	struct elf_file **files;
 	size_t file_cnt, file_cap;
+	struct allocators *allocators; /* runtime/allocators.h; NULL: memory is not wanted */
 };
 
 struct runtime_adapter {
