@@ -142,7 +142,8 @@ static void explain(char *why, size_t why_sz, const struct probe *probe, int err
 /* Do two probes go into one link or event? */
 static bool same_group(const struct probe *a, const struct probe *b)
 {
-	return a->file == b->file && !strcmp(a->prog, b->prog);
+	return a->group == b->group && a->file == b->file && a->at_return == b->at_return &&
+	       !strcmp(a->prog, b->prog);
 }
 
 static bool first_of_group(const struct plan *plan, size_t idx)
@@ -167,7 +168,7 @@ static int attach_multi(struct uprobes *uprobes, struct bpf_program *prog, const
 		if (same_group(first, &plan->probes[i]))
 			offsets[cnt++] = plan->probes[i].file_off;
 	fd = uprobe__multi_link(bpf_program__fd(prog), first->file->open_path, offsets, cnt,
-				plan->pid, false);
+				plan->pid, first->at_return);
 	free(offsets);
 	return fd < 0 ? fd : add_fd(uprobes, fd);
 }
@@ -198,7 +199,8 @@ static int attach_tracefs(struct uprobes *uprobes, struct bpf_program *prog,
 	for (size_t i = idx; i < plan->probe_cnt; i++) {
 		if (!same_group(first, &plan->probes[i]))
 			continue;
-		snprintf(line, sizeof(line), "p:%s %s:0x%llx\n", event, first->file->open_path,
+		snprintf(line, sizeof(line), "%c:%s %s:0x%llx\n", first->at_return ? 'r' : 'p',
+			 event, first->file->open_path,
 			 (unsigned long long)plan->probes[i].file_off);
 		err = tracefs__write(TRACEFS_UPROBES, line);
 		if (err)
@@ -229,7 +231,7 @@ static int attach_perf(struct uprobes *uprobes, struct bpf_program *prog, const 
 	const struct probe *first = &plan->probes[idx];
 
 	for (size_t i = idx; i < plan->probe_cnt; i++) {
-		LIBBPF_OPTS(bpf_uprobe_opts, opts);
+		LIBBPF_OPTS(bpf_uprobe_opts, opts, .retprobe = first->at_return);
 		struct bpf_link *link;
 		int err;
 
@@ -247,7 +249,8 @@ static int attach_perf(struct uprobes *uprobes, struct bpf_program *prog, const 
 }
 
 struct uprobes *uprobes__attach(struct bpf_object *object, enum uprobe_rung rung,
-				const struct plan *plan, char *why, size_t why_sz)
+				const struct plan *plan, enum probe_group group, char *why,
+				size_t why_sz)
 {
 	static int (*const attach[])(struct uprobes *, struct bpf_program *, const struct plan *,
 				     size_t) = {
@@ -265,7 +268,7 @@ struct uprobes *uprobes__attach(struct bpf_object *object, enum uprobe_rung rung
 		struct bpf_program *prog;
 		int err;
 
-		if (!first_of_group(plan, i))
+		if (plan->probes[i].group != group || !first_of_group(plan, i))
 			continue;
 		prog = find_prog(object, &plan->probes[i], why, why_sz);
 		if (!prog)
