@@ -57,6 +57,7 @@ void heap__fit(struct live *live)
 	live->skel->rodata->cfg.heap_mode = live->options.heap_mode;
 	live->skel->bss->heap_mode = live->options.heap_mode;
 	fit_tables(live);
+	bpf_program__set_autoattach(live->skel->progs.heap_sweep, false); /* it wants a map */
 	bpf_object__for_each_program(prog, live->skel->obj)
 	{
 		if (!strncmp(bpf_program__name(prog), "heap_", 5))

@@ -141,20 +141,21 @@ void live__forget_tasks(struct live *live, pid_t pid, uint64_t before_ns)
 	}
 }
 
-int live__attach_group(struct live *live, const struct plan *plan, enum probe_group group)
+int live__attach_group(struct live *live, const struct plan *plan, const struct plan *present,
+		       enum probe_group group)
 {
 	struct live_probes probes = {.pid = plan->pid, .group = group};
 	char why[256] = "";
 	int err;
 
-	if (!plan__has(plan, group))
+	if (!plan__has(plan, present, group))
 		return 0;
 	err = array__reserve((void **)&live->probes, &live->probe_cap, live->probe_cnt + 1,
 			     sizeof(probes));
 	if (err)
 		return err;
-	probes.uprobes =
-		uprobes__attach(live->skel->obj, live->options.rung, plan, group, why, sizeof(why));
+	probes.uprobes = uprobes__attach(live->skel->obj, live->options.rung, plan, present, group,
+					 why, sizeof(why));
 	if (!probes.uprobes) {
 		log_warn("%s", why);
 		return -EIO;
@@ -163,12 +164,12 @@ int live__attach_group(struct live *live, const struct plan *plan, enum probe_gr
 	return 0;
 }
 
-int live__attach_plan(struct live *live, const struct plan *plan)
+int live__attach_plan(struct live *live, const struct plan *plan, const struct plan *present)
 {
 	int err = 0;
 
 	for (int group = 0; group < PROBE_GROUP_CNT; group++)
-		err = live__attach_group(live, plan, group) ?: err;
+		err = live__attach_group(live, plan, present, group) ?: err;
 	return err;
 }
 

@@ -43,11 +43,13 @@ void live__drop_target(struct live *live, pid_t pid);
 /* The tasks that a process had when its memory went (it ended, or exec'ed at that time): their ids mean
  * nothing any more. */
 void live__forget_tasks(struct live *live, pid_t pid, uint64_t before_ns);
-int live__attach_plan(struct live *live, const struct plan *plan);
+/* All probes, but those that are in `present` already (may be NULL). */
+int live__attach_plan(struct live *live, const struct plan *plan, const struct plan *present);
 /* Detaches the probes of one process (it has exec'ed or ended). */
 void live__drop_plan(struct live *live, pid_t pid);
 /* The same for one group of probes, for a while. */
-int live__attach_group(struct live *live, const struct plan *plan, enum probe_group group);
+int live__attach_group(struct live *live, const struct plan *plan, const struct plan *present,
+		       enum probe_group group);
 void live__drop_group(struct live *live, pid_t pid, enum probe_group group);
 /* Switches the recording on and seeds the threads that exist. *armed_ns is time zero. */
 int live__arm(struct live *live, uint64_t *armed_ns);

@@ -142,8 +142,7 @@ static void explain(char *why, size_t why_sz, const struct probe *probe, int err
 /* Do two probes go into one link or event? */
 static bool same_group(const struct probe *a, const struct probe *b)
 {
-	return a->group == b->group && a->file == b->file && a->at_return == b->at_return &&
-	       !strcmp(a->prog, b->prog);
+	return a->file == b->file && a->at_return == b->at_return && !strcmp(a->prog, b->prog);
 }
 
 static bool first_of_group(const struct plan *plan, size_t idx)
@@ -186,8 +185,8 @@ static int attach_tracefs(struct uprobes *uprobes, struct bpf_program *prog,
 	struct bpf_link *link;
 	int id, fd, err;
 
-	snprintf(event, sizeof(event), "asyncscope_%d/%s_%d_%zu", (int)getpid(), first->prog,
-		 (int)plan->pid, idx);
+	snprintf(event, sizeof(event), "asyncscope_%d/%s_%d_%llx", (int)getpid(), first->prog,
+		 (int)plan->pid, (unsigned long long)first->file->inode);
 	err = array__reserve((void **)&uprobes->events, &uprobes->event_cap, uprobes->event_cnt + 1,
 			     sizeof(char *));
 	if (err)
@@ -248,9 +247,22 @@ static int attach_perf(struct uprobes *uprobes, struct bpf_program *prog, const 
 	return 0;
 }
 
-struct uprobes *uprobes__attach(struct bpf_object *object, enum uprobe_rung rung,
-				const struct plan *plan, enum probe_group group, char *why,
-				size_t why_sz)
+/* A plan of some of another's probes; it owns nothing but the list of them. */
+static int choose(struct plan *chosen, const struct plan *plan, const struct plan *present,
+		  enum probe_group group)
+{
+	*chosen = (struct plan){.pid = plan->pid};
+	chosen->probes = calloc(plan->probe_cnt, sizeof(*chosen->probes));
+	if (!chosen->probes)
+		return -ENOMEM;
+	for (size_t i = 0; i < plan->probe_cnt; i++)
+		if (plan->probes[i].group == group && !plan__contains(present, &plan->probes[i]))
+			chosen->probes[chosen->probe_cnt++] = plan->probes[i];
+	return 0;
+}
+
+static int attach_chosen(struct uprobes *uprobes, struct bpf_object *object, enum uprobe_rung rung,
+			 const struct plan *plan, char *why, size_t why_sz)
 {
 	static int (*const attach[])(struct uprobes *, struct bpf_program *, const struct plan *,
 				     size_t) = {
@@ -258,29 +270,45 @@ struct uprobes *uprobes__attach(struct bpf_object *object, enum uprobe_rung rung
 		[UPROBE_TRACEFS] = attach_tracefs,
 		[UPROBE_PERF] = attach_perf,
 	};
-	struct uprobes *uprobes = calloc(1, sizeof(*uprobes));
 
-	if (!uprobes || rung >= UPROBE_NONE) {
-		snprintf(why, why_sz, "%s", uprobes ? "this kernel has no uprobes" : "no memory");
-		goto fail;
-	}
 	for (size_t i = 0; i < plan->probe_cnt; i++) {
 		struct bpf_program *prog;
 		int err;
 
-		if (plan->probes[i].group != group || !first_of_group(plan, i))
+		if (!first_of_group(plan, i))
 			continue;
 		prog = find_prog(object, &plan->probes[i], why, why_sz);
 		if (!prog)
-			goto fail;
+			return -ENOENT;
 		err = attach[rung](uprobes, prog, plan, i);
 		if (err) {
 			explain(why, why_sz, &plan->probes[i], err);
-			goto fail;
+			return err;
 		}
 	}
-	return uprobes;
-fail:
+	return 0;
+}
+
+struct uprobes *uprobes__attach(struct bpf_object *object, enum uprobe_rung rung,
+				const struct plan *plan, const struct plan *present,
+				enum probe_group group, char *why, size_t why_sz)
+{
+	struct uprobes *uprobes = calloc(1, sizeof(*uprobes));
+	struct plan chosen = {};
+	int err;
+
+	if (rung >= UPROBE_NONE) {
+		snprintf(why, why_sz, "this kernel has no uprobes");
+		err = -ENOTSUP;
+	} else if (!uprobes || choose(&chosen, plan, present, group)) {
+		snprintf(why, why_sz, "no memory");
+		err = -ENOMEM;
+	} else {
+		err = attach_chosen(uprobes, object, rung, &chosen, why, why_sz);
+	}
+	free(chosen.probes);
+	if (!err)
+		return uprobes;
 	uprobes__detach(uprobes);
 	return NULL;
 }

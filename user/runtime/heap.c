@@ -56,22 +56,9 @@ static void set_what(struct probe *probe, const char *function)
 }
 
 /* Two probes of one program at one place would count twice. */
-static bool is_planned(const struct plan *plan, const struct probe *probe)
-{
-	for (size_t i = 0; i < plan->probe_cnt; i++) {
-		const struct probe *other = &plan->probes[i];
-
-		if (other->file_off == probe->file_off && other->at_return == probe->at_return &&
-		    other->file->inode == probe->file->inode &&
-		    other->file->dev == probe->file->dev && !strcmp(other->prog, probe->prog))
-			return true;
-	}
-	return false;
-}
-
 static int add(struct plan *plan, const struct probe *probe)
 {
-	return is_planned(plan, probe) ? 0 : plan__add(plan, probe);
+	return plan__contains(plan, probe) ? 0 : plan__add(plan, probe);
 }
 
 /* Why calls of a function are not seen. */
@@ -104,6 +91,7 @@ static int add_return(const struct heap_plan *heap, const struct probe *entry)
 	struct probe probe = *entry;
 
 	probe.prog = "heap_return";
+	probe.group = PROBES_HEAP_RETURN;
 	probe.at_return = true;
 	snprintf(probe.place.reason, sizeof(probe.place.reason), "at its return");
 	return add(heap->plan, &probe);
@@ -119,7 +107,7 @@ static int add_exit(const struct heap_plan *heap, const struct exit_site *site)
 	const struct elf_sym *sym = &heap->function->sym;
 	struct probe probe = {
 		.prog = "heap_exit",
-		.group = PROBES_HEAP,
+		.group = PROBES_HEAP_RETURN,
 		.file = heap->allocator->file,
 		.file_off = sym->file_off + site->off,
 		.place = {.off = site->off, .probe = site->probe},

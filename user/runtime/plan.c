@@ -101,10 +101,25 @@ void plan__read_str(const struct plan *plan, const struct target *target, uint64
 	}
 }
 
-bool plan__has(const struct plan *plan, enum probe_group group)
+static bool same_probe(const struct probe *one, const struct probe *other)
+{
+	return one->file_off == other->file_off && one->at_return == other->at_return &&
+	       one->file->inode == other->file->inode && one->file->dev == other->file->dev &&
+	       !strcmp(one->prog, other->prog);
+}
+
+bool plan__contains(const struct plan *plan, const struct probe *probe)
+{
+	for (size_t i = 0; plan && i < plan->probe_cnt; i++)
+		if (same_probe(&plan->probes[i], probe))
+			return true;
+	return false;
+}
+
+bool plan__has(const struct plan *plan, const struct plan *present, enum probe_group group)
 {
 	for (size_t i = 0; i < plan->probe_cnt; i++)
-		if (plan->probes[i].group == group)
+		if (plan->probes[i].group == group && !plan__contains(present, &plan->probes[i]))
 			return true;
 	return false;
 }
@@ -113,14 +128,9 @@ bool plan__same(const struct plan *a, const struct plan *b)
 {
 	if (!a || !b || a->probe_cnt != b->probe_cnt)
 		return false;
-	for (size_t i = 0; i < a->probe_cnt; i++) {
-		const struct probe *one = &a->probes[i], *other = &b->probes[i];
-
-		if (strcmp(one->prog, other->prog) || one->file_off != other->file_off ||
-		    one->at_return != other->at_return || one->file->inode != other->file->inode ||
-		    one->file->dev != other->file->dev)
+	for (size_t i = 0; i < a->probe_cnt; i++)
+		if (!same_probe(&a->probes[i], &b->probes[i]))
 			return false;
-	}
 	return true;
 }
 

@@ -95,8 +95,10 @@ const char *confidence_name(enum confidence confidence);
 
 /* The plans of all adapters that found their runtime; NULL and errno. */
 struct plan *plan__new(const struct target *target, const struct plan_options *options);
-/* Is there any probe of the group in it? */
-bool plan__has(const struct plan *plan, enum probe_group group);
+/* Is there a probe of the group in it that is not in `present` (may be NULL)? */
+bool plan__has(const struct plan *plan, const struct plan *present, enum probe_group group);
+/* Is a probe of the same program at the same place in it? */
+bool plan__contains(const struct plan *plan, const struct probe *probe);
 /* Do both probe the same places of the same files? */
 bool plan__same(const struct plan *a, const struct plan *b);
 void plan__free(struct plan *plan);
