@@ -27,12 +27,16 @@ enum hint {
 	HINT_RUST_DEFAULT = 1 << 7, /* Rust's allocator is malloc */
 };
 
+/* An allocator that has malloc()'s own name. */
+#define STANDS_IN (HINT_JEMALLOC | HINT_MIMALLOC | HINT_TCMALLOC | HINT_ASAN)
+
 static const struct {
 	const char *symbol;
 	unsigned int hint;
 } hints[] = {
 	{"__libc_start_main", HINT_LIBC},
 	{"gnu_get_libc_version", HINT_GLIBC},
+	{"__libc_setup_tls", HINT_GLIBC}, /* of a static program */
 	{"mallctl", HINT_JEMALLOC},
 	{"mallocx", HINT_JEMALLOC},
 	{"mi_version", HINT_MIMALLOC},
@@ -122,9 +126,8 @@ static unsigned int own_families(const struct search *search)
 	unsigned int has = search->families;
 	unsigned int prefixed =
 		1u << FAMILY_RJEM | 1u << FAMILY_JE | 1u << FAMILY_MI | 1u << FAMILY_TC;
-	unsigned int instead = HINT_JEMALLOC | HINT_MIMALLOC | HINT_TCMALLOC | HINT_ASAN;
 	bool stands_in = (has & 1u << FAMILY_C) &&
-			 ((search->hints & instead) || !(search->hints & HINT_LIBC));
+			 ((search->hints & STANDS_IN) || !(search->hints & HINT_LIBC));
 
 	/* glibc's dynamic linker has a malloc for the time before there is libc; musl's is libc */
 	if (search->linker && !(search->hints & HINT_LIBC))
@@ -148,7 +151,8 @@ static void add_name(struct allocator *allocator, const char *name)
 static void set_name(struct allocator *allocator, const struct search *search,
 		     unsigned int families)
 {
-	bool is_libc = (families & 1u << FAMILY_C) && (search->hints & HINT_LIBC);
+	bool is_libc = (families & 1u << FAMILY_C) && (search->hints & HINT_LIBC) &&
+		       !(search->hints & STANDS_IN);
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if ((families & names[i].families) || (search->hints & names[i].hints))
