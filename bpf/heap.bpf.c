@@ -207,8 +207,8 @@ static __always_inline bool is_inside(struct heap_call *call, u32 function, u64 
 		return false;
 	if (heap_mode >= HEAP_MODE_COUNTING)
 		return function == HEAP_MALLOC && sz == call->sz && sp <= call->sp;
-	/* it may jump there as its last deed */
-	return sp < call->sp || (sp == call->sp && function != call->function);
+	/* as its last deed it may jump to another one, or to one of its kind */
+	return sp < call->sp || (sp == call->sp && (function != call->function || sz == call->sz));
 }
 
 static __always_inline u64 site_id(u32 tgid, u64 ip)
@@ -328,6 +328,7 @@ static __always_inline int begins(struct pt_regs *ctx, u32 function, u64 sz, u64
 	if (!thread)
 		return 0;
 	call = &thread->heap;
+	call->freed = 0;
 	if (is_inside(call, function, sp, sz)) {
 		count_loss(LOSS_HEAP_NESTED);
 		if (heap_mode >= HEAP_MODE_COUNTING)
@@ -363,23 +364,32 @@ static __always_inline int begins(struct pt_regs *ctx, u32 function, u64 sz, u64
 
 static __always_inline int frees(struct pt_regs *ctx, u32 function, u64 addr)
 {
-	struct thread_state *thread;
 	struct wire_block_key key = {.addr = addr};
-	struct wire_block *block;
+	u64 sp = PT_REGS_SP(ctx);
+	struct thread_state *thread;
+	struct heap_call *call;
 
 	if (!addr)
 		return 0;
 	thread = heap_thread();
-	if (!thread || is_inside(&thread->heap, function, PT_REGS_SP(ctx), 0))
+	if (!thread)
 		return 0;
+	call = &thread->heap;
+	/* called by realloc(), or by another one that frees, with the same block */
+	if (is_inside(call, function, sp, 0) || (call->freed == addr && sp <= call->freed_sp)) {
+		count_loss(LOSS_HEAP_NESTED);
+		return 0;
+	}
+	call->freed = addr;
+	call->freed_sp = sp;
 	innermost(thread)->c[COUNTER_HEAP_FREES]++;
 	count_call(function, 0, false);
 	if (heap_mode >= HEAP_MODE_COUNTING || !is_kept(addr))
 		return 0;
 	key.tgid = thread->tgid;
-	block = &thread->heap.old; /* no realloc() is open here */
-	if (take(&key, block))
-		account_free(block, bpf_ktime_get_ns());
+	/* no realloc() is open here */
+	if (take(&key, &call->old))
+		account_free(&call->old, bpf_ktime_get_ns());
 	else if (heap_mode == HEAP_MODE_EXACT)
 		count_loss(LOSS_HEAP_UNKNOWN);
 	return 0;

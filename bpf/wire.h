@@ -673,7 +673,7 @@ struct wire_live_task {
 	  "operations not counted: the kernel did not tell that its function had returned")        \
 	X(HEAP_RETURNS, heap_returns_unseen, 1,                                                    \
 	  "allocations whose end was not seen: what they returned is not known")                   \
-	X(HEAP_NESTED, heap_nested, 0, "allocations inside of others, counted once")               \
+	X(HEAP_NESTED, heap_nested, 0, "allocations and frees inside of others, counted once")     \
 	X(HEAP_UNKNOWN, heap_unknown_frees, 0,                                                     \
 	  "blocks freed that were there before, or that were allocated unseen")                    \
 	X(HEAP_MISSED, heap_missed_frees, 1,                                                       \
