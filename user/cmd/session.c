@@ -473,9 +473,10 @@ int session__on_record(void *ctx, const void *data, size_t sz)
 		on_exec(session, &event);
 	else if (event.kind == WIRE_FORK)
 		on_fork(session, &event);
-	else if (event.kind == WIRE_MAPS)
-		on_maps(session, &event);
-	return feed__event(session->model, &event);
+	if (event.kind != WIRE_MAPS)
+		return feed__event(session->model, &event);
+	on_maps(session, &event);
+	return 0;
 }
 
 int session__drain(struct session *session, int max)
