@@ -136,7 +136,7 @@ static void say(void)
 	}
 	heap_say("{\"thread\": \"all\", \"pairs\": %" PRIu64 ", \"bytes\": %" PRIu64
 		 ", \"ns_per_pair\": %.2f, \"cpu_ns_per_pair\": %.2f, \"longest_ns\": %" PRIu64
-		 "}\n",
+		 ", \"stall_ns\": %" PRIu64 "}\n",
 		 sum, sum * opts.size, sum ? (double)ns / (double)sum : 0,
 		 sum ? (double)cpu / (double)sum : 0, longest, stall);
 }
