@@ -3,7 +3,8 @@
 or heap_seccomp against what the program printed.
 heap_compare.py storm TRUTH NDJSON NAME: of heap_storm, where what is lost must be shown.
 heap_compare.py leak TRUTH NDJSON NAME: of heap_leak and its kin.
-heap_compare.py self: whether this script can fail.
+heap_compare.py unseen NDJSON NAME: of an allocator that cannot be seen.
+heap_compare.py self DIR: whether this script can fail; files are written to DIR.
 
 What each thread holds, held at most, allocated and freed is exact; so is what each function of the
 family was called for. Options, where something cannot be known:
@@ -297,6 +298,18 @@ def compare_leak(truth_path, recording_path, name):
     ok(counted == truth["bytes"], f"{name}: and were allocated there", f"got {counted}")
 
 
+def compare_unseen(recording_path, name):
+    """What was not measured is null with its reason."""
+    tasks = Recording(recording_path).runtime("thread").values()
+    diffs = []
+    for task in tasks:
+        for field in FIELDS.values():
+            reason = (task.get("not_measured") or {}).get(f"memory_metrics.{field}")
+            if memory(task, field) is not None or not reason:
+                diffs.append(f"{task['task_name']}: {field} is {memory(task, field)}, {reason}")
+    ok(tasks and not diffs, f"{name}: numbers are null with their reason", *diffs)
+
+
 def sample():
     """A truth and a recording that agree."""
     truth = {"thread": "one", "pid": 1, "tid": 7, "allocations": 5, "total_bytes": 500,
@@ -369,4 +382,4 @@ def compare_self(_work):
 
 if __name__ == "__main__":
     {"truth": compare_truth, "storm": compare_storm, "leak": compare_leak,
-     "self": compare_self}[sys.argv[1]](*sys.argv[2:])
+     "unseen": compare_unseen, "self": compare_self}[sys.argv[1]](*sys.argv[2:])

@@ -15,6 +15,11 @@
 #include <malloc.h>
 #include <stdatomic.h>
 
+/* Nobody but glibc has one that can be linked statically, and it brings the rest of glibc's. */
+#if defined(__GLIBC__) && !defined(HEAP_FOREIGN)
+#define HEAP_PVALLOC
+#endif
+
 /* Names of WIRE_HEAP_FUNCTIONS; aligned_alloc is memalign there. */
 #define HEAP_FNS(X)                                                                                \
 	X(MALLOC, malloc)                                                                          \
