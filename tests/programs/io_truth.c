@@ -86,8 +86,9 @@ static struct row rows[] = {
 	ROW("mem-fault", run_mem_fault, setup_mem_fault, 5),
 	ROW("mem-touch", run_mem_touch, NULL, 6),
 	ROW("mem-map", run_mem_map, NULL, 7),
+	ROW("anon-reused", run_anon_reused, NULL, 8),
 };
-#define PHASES 8
+#define PHASES 9
 
 static int row_cnt = ARRAY_CNT(rows);
 
