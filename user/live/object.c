@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <bpf/bpf.h>
@@ -109,6 +110,18 @@ static void fit_programs(struct live *live)
 	bpf_program__set_autoload(skel->progs.seed_threads_reduced, !features->seed_sleepable);
 	bpf_program__set_autoload(skel->progs.flush_threads, true);
 	io_hooks__fit(live);
+}
+
+uint64_t object__cpu_sum(const struct bpf_map *map, uint32_t key)
+{
+	int cpus = libbpf_num_possible_cpus();
+	uint64_t *vals = calloc(cpus > 0 ? cpus : 1, sizeof(*vals)), sum = 0;
+
+	if (vals && !bpf_map_lookup_elem(bpf_map__fd(map), &key, vals))
+		for (int i = 0; i < cpus; i++)
+			sum += vals[i];
+	free(vals);
+	return sum;
 }
 
 int object__load(struct live *live)
