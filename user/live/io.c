@@ -110,10 +110,7 @@ enum wire_io_source live__io_source(const struct live *live)
 	return live->options.io_source;
 }
 
-/* What bpf/net.bpf.c calls enum socket_walk. */
-enum socket_walk { WALK_LISTENERS, WALK_CONNECTIONS, WALK_LAST };
-
-static int walk(struct live *live, enum socket_walk what)
+static int walk(struct live *live, enum wire_socket_walk what)
 {
 	int err;
 
