@@ -80,24 +80,11 @@ void live__heap_tells_size(struct live *live, bool tells)
 	live->skel->bss->heap_tells_size = tells;
 }
 
-/* Sums a table of one row of u64s for each CPU. */
-static void sum_cpus(const struct bpf_map *map, __u32 key, uint64_t *sums, size_t cnt)
-{
-	int cpus = libbpf_num_possible_cpus();
-	uint64_t *vals = calloc(cpus > 0 ? cpus * cnt : 1, sizeof(*vals));
-
-	memset(sums, 0, cnt * sizeof(*sums));
-	if (vals && cpus > 0 && !bpf_map_lookup_elem(bpf_map__fd(map), &key, vals))
-		for (size_t i = 0; i < cpus * cnt; i++)
-			sums[i % cnt] += vals[i];
-	free(vals);
-}
-
 void live__heap_calls(struct live *live, enum wire_heap_function function,
 		      struct wire_heap_calls *calls)
 {
-	sum_cpus(live->skel->maps.heap_calls, function, (uint64_t *)calls,
-		 sizeof(*calls) / sizeof(uint64_t));
+	object__cpu_sums(live->skel->maps.heap_calls, function, (uint64_t *)calls,
+			 sizeof(*calls) / sizeof(uint64_t));
 }
 
 /* Each call that gives is hit twice where its return is seen. */
