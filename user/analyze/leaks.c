@@ -28,7 +28,7 @@
 /* A quarter that has at least this share of what it had if all were alike: they are spread evenly. */
 #define EVEN_SHARE 0.5
 /* Of those that became older than half the recording so many may have been freed. */
-#define OLD_FREED_SHARE 0.01
+#define OLD_FREED_SHARE 0.005
 /* Blocks from before the recording that were freed, and growth of resident memory, by these parts of
  * what is held: it may be steady. */
 #define UNKNOWN_SHARE 0.7
