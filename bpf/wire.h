@@ -379,6 +379,9 @@ struct wire_owner {
 	__u64 swept_bytes, swept_cnt;
 };
 
+/* In place of a process: the blocks of all are gone. */
+#define HEAP_GONE_ALL (~0U)
+
 /* When blocks are sampled: each is kept with the chance sz / HEAP_SAMPLE_BYTES and stands for
  * HEAP_SAMPLE_BYTES then; larger ones are always kept. */
 #define HEAP_SAMPLE_BYTES 65536
