@@ -164,7 +164,7 @@ def sites(recording, kind):
     for record in recording.of("stack"):
         if record["kind"] == kind and record["frames"]:
             name = record["frames"][0].get("function") or "?"
-            name = name.split("(")[0].split("::")[-1]
+            name = name.replace("(anonymous namespace)", "").split("(")[0].split("::")[-1]
             cnt, size = sums.get(name, (0, 0))
             sums[name] = (cnt + record["samples"], size + record["bytes"])
     return sums
