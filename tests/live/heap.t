@@ -34,7 +34,7 @@ for library in '' libtcmalloc_minimal.so.4 libmimalloc.so.2; do
 done
 
 record_heap "$work/cpp.ndjson" heap_cpp
-compare_heap "$work/cpp.ndjson" --no-sites
+compare_heap "$work/cpp.ndjson"
 
 # Rust's own names for them may be what is seen
 record_heap "$work/rust.ndjson" heap_rust
