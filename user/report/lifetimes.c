@@ -3,12 +3,13 @@
  * How long blocks live, by class: bars by powers of two, drawn as SVG when the page is written, with
  * the same in words. Called by memory.c.
  */
+#include "report/lifetimes.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
 #include "analyze/uses.h"
 #include "report/markup.h"
-#include "report/memory.h"
 #include "report/sections.h"
 
 #define CHARTS 6

@@ -10,7 +10,7 @@
 #include "analyze/heap.h"
 #include "report/charts.h"
 #include "report/markup.h"
-#include "report/memory.h"
+#include "report/lifetimes.h"
 #include "report/sections.h"
 #include "report/tiles.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The charts of how long blocks live; lifetimes.c. Used by memory.c. */
-#ifndef REPORT_MEMORY_H
-#define REPORT_MEMORY_H
+/* The charts of how long blocks live. Used by memory.c. */
+#ifndef REPORT_LIFETIMES_H
+#define REPORT_LIFETIMES_H
 
 #include "analyze/analyze.h"
 #include "base/buf.h"
