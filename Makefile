@@ -20,7 +20,7 @@ CFLAGS ?= -O2 -g
 BASE_CFLAGS := -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	-DASYNCSCOPE_VERSION='"$(VERSION)"' -Iuser -Ibpf -I$(BUILD)/gen
 HARDEN := -fstack-protector-strong -D_FORTIFY_SOURCE=2
-LDLIBS := -lbpf -lelf -lzstd -lz -lm -lpthread
+LDLIBS := -lbpf -lelf -liberty -lzstd -lz -lm -lpthread
 LDFLAGS += $(if $(STATIC),-static,)
 BPF_CFLAGS := -std=gnu11 -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) -Wall -Wextra -Werror \
 	-Wno-unused-parameter -Ivmlinux/$(ARCH) -Ibpf -idirafter /usr/include/x86_64-linux-gnu
@@ -81,12 +81,12 @@ $(BUILD)/libsan.a: $(SAN_OBJ)
 	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
 
 $(BUILD)/tests/unit/%: $(BUILD)/san/tests/unit/%.o $(BUILD)/libsan.a
-	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(SAN) -o $@ $^ -lelf -lzstd -lz -lm -lpthread
+	$(call say,LINK,$@)mkdir -p $(@D) && $(CC) $(SAN) -o $@ $^ -lelf -liberty -lzstd -lz -lm -lpthread
 
 FUZZ_SAN := -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(OFFLINE_SRC)
 	$(call say,FUZZ,$@)mkdir -p $(@D) && $(CLANG) $(FUZZ_SAN) $(BASE_CFLAGS) -o $@ $^ \
-		-lelf -lzstd -lz -lm -lpthread
+		-lelf -liberty -lzstd -lz -lm -lpthread
 
 $(BUILD)/tests/programs/%: tests/programs/%.c $(wildcard tests/programs/*.h)
 	$(call say,CC,$<)mkdir -p $(@D) && $(CC) -O2 -g -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE \

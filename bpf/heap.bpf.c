@@ -15,6 +15,9 @@ volatile __u32 heap_shift;
 /* All blocks have the header of glibc's malloc. */
 volatile __u32 heap_tells_size;
 volatile __u32 heap_wrapper_cnt;
+/* For the sweep: the process whose blocks of before that time are gone. */
+volatile __u32 heap_gone_tgid;
+volatile __u64 heap_gone_ns;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -457,25 +460,26 @@ int heap_linker(struct pt_regs *ctx)
 	return 0;
 }
 
-/* The table is nearly full and heap_shift was raised: gives up what is no longer kept. */
+/* Goes over the table of blocks: heap_shift was raised because it is nearly full, or the memory of a
+ * process is gone. */
 SEC("?iter/bpf_map_elem")
-int heap_trim(struct bpf_iter__bpf_map_elem *ctx)
+int heap_sweep(struct bpf_iter__bpf_map_elem *ctx)
 {
 	const struct wire_block_key *at = ctx->key;
 	struct wire_block *block = ctx->value, was;
 	struct wire_block_key key;
 	struct wire_owner *owner;
-	u64 before, after;
+	bool gone;
+	u64 after;
 
 	if (!at || !block)
 		return 0;
 	key = *at;
 	was = *block;
-	if (was.shift == (heap_shift & 31))
+	gone = key.tgid == heap_gone_tgid && was.ns <= heap_gone_ns;
+	if (!gone && was.shift == (heap_shift & 31))
 		return 0;
-	owner = bpf_map_lookup_elem(&owners, &was.owner);
-	before = was.weight;
-	after = is_kept(key.addr) ? before << ((heap_shift - was.shift) & 31) : 0;
+	after = !gone && is_kept(key.addr) ? was.weight << ((heap_shift - was.shift) & 31) : 0;
 	if (!after) {
 		if (bpf_map_delete_elem(&blocks, &key))
 			return 0;
@@ -484,9 +488,10 @@ int heap_trim(struct bpf_iter__bpf_map_elem *ctx)
 		block->weight = after;
 		block->shift = heap_shift & 31;
 	}
-	gauge_add(GAUGE_HEAP_LIVE, after - before);
+	gauge_add(GAUGE_HEAP_LIVE, after - was.weight);
+	owner = bpf_map_lookup_elem(&owners, &was.owner);
 	if (owner) {
-		__sync_fetch_and_add(&owner->current_bytes, after - before);
+		__sync_fetch_and_add(&owner->current_bytes, after - was.weight);
 		__sync_fetch_and_add(&owner->current_cnt,
 				     (after ? block_cnt(block) : 0) - block_cnt(&was));
 	}

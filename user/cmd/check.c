@@ -59,7 +59,7 @@ static void print_json(const struct check_row *rows, size_t cnt)
 /* An exit code. */
 static int print_probes(const struct target *target, bool verbose)
 {
-	struct plan_options options = {.heap = HEAP_MODE_OFF};
+	struct plan_options options = {.heap = HEAP_MODE_EXACT, .return_probes = true};
 	struct plan *plan = plan__new(target, &options);
 
 	if (!plan) {

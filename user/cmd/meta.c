@@ -9,6 +9,7 @@
 
 #include "base/array.h"
 #include "base/buf.h"
+#include "cmd/memory.h"
 #include "cmd/session.h"
 #include "live/perf.h"
 #include "runtime/runtime.h"
@@ -154,7 +155,7 @@ static void set_io_caps(struct session *session)
 				"this kernel was built without task IO accounting");
 }
 
-static void set_caps(struct session *session)
+void meta__caps(struct session *session)
 {
 	static const enum model_cap hw_caps[HW_CNT] = {
 		CAP_CYCLES,
@@ -188,6 +189,7 @@ static void set_caps(struct session *session)
 						: perf__hw_text(features->hw_err[i]));
 	}
 	set_io_caps(session);
+	memory__caps(session);
 	if (has_async(model))
 		model__cap_set(model, CAP_RUNS, uprobe_rung_name(live__rung(session->live)));
 	if (session->prices.entry_ns >= 0)
@@ -302,7 +304,7 @@ void meta__checkpoint(struct session *session)
 	set_clocks(session);
 	meta->duration_ns = meta->end_mono_ns - (int64_t)session->armed_ns;
 	meta->stop_reason = model__intern(session->model, "not finished");
-	set_caps(session);
+	meta__caps(session);
 }
 
 void meta__end(struct session *session, const char *reason)
@@ -315,6 +317,6 @@ void meta__end(struct session *session, const char *reason)
 	set_process_cpu(session);
 	set_probe_hits(model);
 	set_own_cost(session);
-	set_caps(session);
 	set_losses(session);
+	memory__counters(session);
 }

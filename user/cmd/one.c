@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "cmd/cmd.h"
+#include "runtime/allocators.h"
 
 int one_pid__parse(const char *text, pid_t *pid)
 {
@@ -50,7 +51,7 @@ void probes__print(const struct plan *plan)
 	for (size_t i = 0; i < plan->probe_cnt; i++) {
 		const struct probe *probe = &plan->probes[i];
 
-		printf("  probe %-12s %s +0x%" PRIx64 " (0x%" PRIx64 "), %s\n", probe->prog,
+		printf("  probe %-19s %s +0x%" PRIx64 " (0x%" PRIx64 "), %s\n", probe->prog,
 		       probe->what, probe->file_off, probe->ip, probe->place.reason);
 	}
 }
@@ -71,6 +72,7 @@ static void add_probe(struct json *json, const struct probe *probe)
 	json__kv_u64(json, "address", probe->ip);
 	json__kv_u64(json, "offset", probe->place.off);
 	json__kv_u64(json, "sp_below", probe->place.sp_below);
+	json__kv_bool(json, "at_return", probe->at_return);
 	json__kv_str(json, "instruction", runs[probe->place.probe]);
 	json__kv_str(json, "reason", probe->place.reason);
 	json__obj_end(json);
@@ -84,12 +86,52 @@ void probes__json(struct json *json, const struct plan *plan)
 	json__arr_end(json);
 }
 
+static void print_group(const struct plan *plan, enum probe_group group)
+{
+	size_t cnt = 0, emulated = 0;
+
+	for (size_t i = 0; i < plan->probe_cnt; i++) {
+		cnt += plan->probes[i].group == group;
+		emulated += plan->probes[i].group == group &&
+			    plan->probes[i].place.probe == PROBE_EMULATED;
+	}
+	printf("%zu probe%s, %zu on instructions that the kernel emulates\n", cnt,
+	       cnt == 1 ? "" : "s", emulated);
+}
+
+void allocators__print(const struct plan *plan)
+{
+	struct buf text = {0};
+
+	if (!plan->allocators)
+		return;
+	allocators__describe(plan->allocators, &text);
+	printf("  %-10s %s\n", "memory", buf__str(&text));
+	buf__free(&text);
+}
+
 void probes__print_sum(const struct plan *plan)
 {
-	size_t emulated = 0;
+	print_group(plan, PROBES_RUNTIME);
+	if (!plan->allocators)
+		return;
+	allocators__print(plan);
+	printf("  %-10s ", "");
+	print_group(plan, PROBES_HEAP);
+}
 
-	for (size_t i = 0; i < plan->probe_cnt; i++)
-		emulated += plan->probes[i].place.probe == PROBE_EMULATED;
-	printf("%zu probe%s, %zu on instructions that the kernel emulates\n", plan->probe_cnt,
-	       plan->probe_cnt == 1 ? "" : "s", emulated);
+void allocators__json(struct json *json, const struct plan *plan)
+{
+	json__arr_begin(json);
+	for (size_t i = 0; plan->allocators && i < plan->allocators->cnt; i++) {
+		const struct allocator *allocator = &plan->allocators->found[i];
+
+		json__obj_begin(json);
+		json__kv_str(json, "name", allocator->name);
+		json__kv_str(json, "file", allocator->file->path);
+		json__kv_str(json, "binding", allocator->how);
+		json__kv_u64(json, "functions", allocator->cnt);
+		json__obj_end(json);
+	}
+	json__arr_end(json);
 }

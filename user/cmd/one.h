@@ -15,7 +15,10 @@ struct target *one_target__open(pid_t pid, int *code);
 void probes__print(const struct plan *plan);
 /* An array of objects. */
 void probes__json(struct json *json, const struct plan *plan);
-/* "5 probes, 4 of them on instructions that the kernel emulates" */
+/* A line that says whose functions give and take memory; as an array of objects. */
+void allocators__print(const struct plan *plan);
+void allocators__json(struct json *json, const struct plan *plan);
+/* "5 probes, 4 of them on instructions that the kernel emulates", of runtimes and of memory */
 void probes__print_sum(const struct plan *plan);
 
 #endif

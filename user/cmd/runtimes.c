@@ -107,6 +107,8 @@ static int print_json(const struct findings *findings)
 		json__obj_end(&json);
 	}
 	json__arr_end(&json);
+	json__key(&json, "allocators");
+	allocators__json(&json, findings->plan);
 	json__key(&json, "probes");
 	probes__json(&json, findings->plan);
 	json__obj_end(&json);
@@ -139,6 +141,7 @@ static int print_text(const struct findings *findings, bool verbose)
 			       found->binding, confidence_name(found->confidence));
 		printf(": %s\n", found->reason);
 	}
+	allocators__print(findings->plan);
 	if (verbose)
 		probes__print(findings->plan);
 	return fflush(stdout) ? -errno : 0;
@@ -146,7 +149,7 @@ static int print_text(const struct findings *findings, bool verbose)
 
 int cmd_runtimes(int argc, char **argv)
 {
-	struct plan_options wanted = {.heap = HEAP_MODE_OFF};
+	struct plan_options wanted = {.heap = HEAP_MODE_EXACT, .return_probes = true};
 	struct runtimes_options options = {.verbose = log_level >= LOG_VERBOSE};
 	struct findings findings = {0};
 	struct target *target = NULL;

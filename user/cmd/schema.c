@@ -16,7 +16,9 @@
 static const char usage[] =
 	"usage: asyncscope-bpf schema [RECORD] [--json]\n\n"
 	"Prints the records of a recording, their fields, and what these mean. A field that was\n"
-	"not measured is null, and `not_measured` of its record says why.\n\n"
+	"not measured is null, and `not_measured` of its record says why. `estimated`, where it is\n"
+	"there, names the sums that were measured in part only, and how many each one that was\n"
+	"counted stands for; they hold it already.\n\n"
 	"      --json  one JSON object per field\n"
 	"  -h, --help  this help\n";
 

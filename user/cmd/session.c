@@ -19,9 +19,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cmd/cmd.h"
+#include "cmd/memory.h"
 #include "live/caps.h"
 #include "live/tracefs.h"
 #include "runtime/runtime.h"
+#include "target/symbols.h"
 
 int64_t rusage_ns(const struct rusage *usage)
 {
@@ -40,9 +42,11 @@ static struct process *find_process(struct session *session, pid_t pid)
 /* Probes of the runtimes that are in there. Not to find any is no failure: there are threads. */
 static void attach_probes(struct session *session, struct process *process)
 {
-	struct plan_options options = {.heap = HEAP_MODE_OFF};
-	struct plan *plan = plan__new(process->target, &options);
+	struct plan_options options;
+	struct plan *plan;
 
+	memory__plan_options(session, process->target, &options);
+	plan = plan__new(process->target, &options);
 	if (!plan) {
 		log_warn("cannot look for runtimes in process %d: %s", process->target->pid,
 			 strerror(errno));
@@ -51,10 +55,30 @@ static void attach_probes(struct session *session, struct process *process)
 	/* a command's probes are there before it execs */
 	if (!plan__same(process->plan, plan)) {
 		live__drop_plan(session->live, process->target->pid);
-		live__attach_plan(session->live, plan);
+		live__attach_plan(session->live, plan, NULL);
 	}
 	plan__free(process->plan);
 	process->plan = plan;
+	memory__attached(session, process);
+}
+
+/* Files were mapped, or unmapped: what is new is probed, too. */
+static void on_maps(struct session *session, const struct event *event)
+{
+	struct process *process = find_process(session, event->tgid);
+	struct plan_options options;
+	struct plan *plan;
+
+	if (!process || session->stop_ns || target__refresh(process->target))
+		return;
+	memory__plan_options(session, process->target, &options);
+	plan = plan__new(process->target, &options);
+	if (!plan)
+		return;
+	live__attach_plan(session->live, plan, process->plan);
+	plan__free(process->plan);
+	process->plan = plan;
+	memory__attached(session, process);
 }
 
 static int add_process(struct session *session, pid_t pid, enum target_error *error)
@@ -291,6 +315,8 @@ int session__load(struct session *session)
 		.hw = options->hw,
 		.rung = options->rung,
 		.io_source = options->io_source,
+		.heap_mode = options->heap,
+		.heap_entries = options->heap_entries,
 	};
 	enum wire_io_source source = features__io_source(&session->features, options->io_source);
 
@@ -320,6 +346,7 @@ static int start_feed(struct session *session)
 		.ctx = session,
 		.class_of = names__class_of,
 		.disk_name = names__disk,
+		.site_name = memory__site_name,
 	};
 
 	return feed__start(session->model, &options);
@@ -402,6 +429,7 @@ static void on_exec(struct session *session, const struct event *event)
 	if (!process || target__refresh(process->target))
 		return;
 	live__forget_tasks(session->live, event->tgid, event->ns);
+	live__heap_forget(session->live, event->tgid, event->ns);
 	attach_late(session, process, event->ns);
 	meta__runtimes(session, process->target);
 }
@@ -426,7 +454,7 @@ static void on_fork(struct session *session, const struct event *event)
 	attach_late(session, &session->processes[session->process_cnt - 1], event->ns);
 }
 
-static int on_record(void *ctx, const void *data, size_t sz)
+int session__on_record(void *ctx, const void *data, size_t sz)
 {
 	struct session *session = ctx;
 	struct event event;
@@ -445,12 +473,14 @@ static int on_record(void *ctx, const void *data, size_t sz)
 		on_exec(session, &event);
 	else if (event.kind == WIRE_FORK)
 		on_fork(session, &event);
+	else if (event.kind == WIRE_MAPS)
+		on_maps(session, &event);
 	return feed__event(session->model, &event);
 }
 
 int session__drain(struct session *session, int max)
 {
-	return live__drain(session->live, max, on_record, session);
+	return live__drain(session->live, max, session__on_record, session);
 }
 
 /* How often the tables of uses are emptied: sooner when they fill. */
@@ -463,13 +493,18 @@ int session__drain(struct session *session, int max)
 static int take_uses(struct session *session)
 {
 	uint64_t now = mono_ns();
-	int cnt = live__uses(session->live, on_record, session);
+	int cnt = live__uses(session->live, session__on_record, session);
 
 	if (cnt < 0)
 		return cnt;
 	feed__uses_taken(session->model, now);
 	session->uses_next_ns = cnt < USES_MANY ? now + USES_NS : now;
 	return 0;
+}
+
+static int take_due_uses(struct session *session, uint64_t now)
+{
+	return now < session->uses_next_ns ? 0 : take_uses(session);
 }
 
 int session__sample(struct session *session)
@@ -483,10 +518,10 @@ int session__sample(struct session *session)
 	};
 	int64_t vals[sizeof(gauges) / sizeof(gauges[0])], io_time;
 	uint64_t since = mono_ns(), now;
-	int err = 0;
+	int err = memory__sample(session);
 
-	if (live__io_source(session->live) == IO_SOURCE_OFF)
-		return 0;
+	if (err || live__io_source(session->live) == IO_SOURCE_OFF)
+		return err ? err : take_due_uses(session, since);
 	for (size_t i = 0; i < sizeof(gauges) / sizeof(gauges[0]); i++)
 		vals[i] = live__gauge(session->live, gauges[i].gauge);
 	io_time = live__gauge(session->live, GAUGE_IO_TIME);
@@ -503,7 +538,7 @@ int session__sample(struct session *session)
 					   (int64_t)(now - session->sampled_ns));
 	session->io_time_ns = io_time;
 	session->sampled_ns = now;
-	return err || now < session->uses_next_ns ? err : take_uses(session);
+	return err ? err : take_due_uses(session, now);
 }
 
 static void measure_process(struct process *process)
@@ -627,6 +662,9 @@ int session__stop(struct session *session, const char *reason)
 	if (!err)
 		err = live__edges(session->live, on_edge, session);
 	if (!err)
+		err = memory__end(session);
+	meta__caps(session);
+	if (!err)
 		err = feed__finish(session->model, session->stop_ns - session->armed_ns);
 	meta__end(session, reason);
 	return err;
@@ -647,5 +685,6 @@ void session__close(struct session *session)
 	}
 	free(session->processes);
 	names__free(session);
+	symbols__free(session->symbols);
 	model__free(session->model);
 }

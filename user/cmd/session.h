@@ -46,6 +46,11 @@ struct session {
 	/* what is looked at on a clock */
 	uint64_t uses_next_ns, sampled_ns;
 	int64_t io_time_ns;
+	/* memory */
+	struct symbols *symbols; /* NULL until the first name is asked for */
+	uint64_t owners_next_ns;
+	bool saw_allocator;
+	bool sizes_untold; /* of the blocks of some allocator */
 	uint32_t undecodable_cnt;
 	uint32_t unseen_cnt; /* processes that could not be opened */
 };
@@ -58,6 +63,8 @@ int session__load(struct session *session);
 int session__start(struct session *session);
 /* Reads up to max records into the model: the number or -errno. */
 int session__drain(struct session *session, int max);
+/* A record for the model, of the ring or of a table; ctx is the session. 0 or -errno. */
+int session__on_record(void *ctx, const void *data, size_t sz);
 /* Takes what lies in the tables of uses, and the gauges; to be called every 100 ms. */
 int session__sample(struct session *session);
 /* Looks after processes that ended and cgroup members that are new. */
@@ -83,6 +90,8 @@ void names__free(struct session *session);
 /* meta.c: facts about the machine, the target and the recording. */
 void meta__begin(struct session *session, int argc, char **argv);
 void meta__runtimes(struct session *session, const struct target *target);
+/* What was measured, and how: before the model is finished, which makes use of it. */
+void meta__caps(struct session *session);
 /* What a checkpoint must hold beside the tasks. */
 void meta__checkpoint(struct session *session);
 void meta__end(struct session *session, const char *reason);

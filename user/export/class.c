@@ -4,12 +4,13 @@
  * {total, mean, p50, p99, max} over the members. Folded tasks are part of every count and of the
  * totals that their class kept; percentiles and extremes are then null, with the reason.
  */
-#include "export/io.h"
-
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "export/heap.h"
+#include "export/io.h"
 
 #define FOLDED_WHY "some of its tasks were folded (--max-memory): only sums are kept"
 
@@ -149,6 +150,13 @@ static bool folded_sum(const struct row *row, const struct metric *metric, int64
 	return true;
 }
 
+/* Of the peak of memory a class keeps the largest one. */
+static bool is_peak(const struct metric *metric)
+{
+	return metric->getter && metric->getter->get == get_heap &&
+	       metric->getter->arg == HEAP_PEAK_BYTES;
+}
+
 struct stats {
 	double *vals; /* sorted */
 	const char *why; /* the last one's reason to have none */
@@ -156,6 +164,8 @@ struct stats {
 	int64_t sum_int;
 	double sum;
 	bool is_int;
+	bool has_folded_max;
+	double folded_max; /* of all tasks, the folded ones too */
 };
 
 static int by_val(const void *a, const void *b)
@@ -224,6 +234,9 @@ static const char *no_sum(const char *path)
 		{"io_metrics.io_wait_percent", PERCENT},
 		{"io_metrics.p99_latency_ms", AVERAGE},
 		{"io_metrics.queue_depth", "a sum of averages over different lives says nothing"},
+		{"memory_metrics.memory_bandwidth",
+		 "a sum of rates over different lives says nothing"},
+		{"memory_metrics.peak_bytes", "tasks had their peaks at different times"},
 		{"network_metrics.latency_avg_ms", AVERAGE},
 		{"network_metrics.rtt_avg_ms", AVERAGE},
 		{"network_metrics.throughput_mbps",
@@ -283,7 +296,10 @@ static void put_stats(struct record_writer *writer, const struct row *row,
 	if (class_of(row)->folded_cnt) {
 		put_null(writer, field, "p50", ".p50", FOLDED_WHY);
 		put_null(writer, field, "p99", ".p99", FOLDED_WHY);
-		put_null(writer, field, "max", ".max", FOLDED_WHY);
+		if (stats->has_folded_max)
+			put(writer, "max", true, stats->folded_max);
+		else
+			put_null(writer, field, "max", ".max", FOLDED_WHY);
 	} else {
 		put_percentile(writer, field, stats, "p50", ".p50", 0.5);
 		put_percentile(writer, field, stats, "p99", ".p99", 0.99);
@@ -306,7 +322,14 @@ static void write_stats(struct record_writer *writer, const struct row *row,
 		return;
 	}
 	has_folded = folded_sum(row, &metric, &folded);
-	if (!stats.cnt && !(has_folded && class_of(row)->folded_cnt)) {
+	if (is_peak(&metric)) {
+		stats.has_folded_max = true;
+		stats.folded_max = (double)folded;
+		if (stats.cnt && stats.vals[stats.cnt - 1] > stats.folded_max)
+			stats.folded_max = stats.vals[stats.cnt - 1];
+		has_folded = !class_of(row)->folded_cnt; /* its mean is not known */
+	}
+	if (!stats.cnt && !((has_folded || stats.has_folded_max) && class_of(row)->folded_cnt)) {
 		json__null(&writer->json);
 		record_writer__note(writer, field, "", stats.why);
 	} else {
@@ -317,7 +340,7 @@ static void write_stats(struct record_writer *writer, const struct row *row,
 
 #define GET(path, fn, arg, why)                                                                    \
 	{                                                                                          \
-		path, fn, arg, why, NULL                                                           \
+		path, fn, arg, why, NULL, false                                                    \
 	}
 #define STATE_SIZE_WHY "this version does not know the size of a task's state"
 
@@ -334,11 +357,17 @@ static const struct getter getters[] = {
 	GET("counts.unfinished", get_state_cnt, STATE_UNFINISHED, NULL),
 	GET("counts.waiting", get_state_cnt, STATE_WAITING, NULL),
 	IO_LIST("hot_metrics.io_hotspots", write_io_hotspots),
+	IO_LIST("hot_metrics.memory_hotspots", write_memory_hotspots),
 	IO_LIST("hot_metrics.network_hotspots", write_network_hotspots),
 	IO_LIST("io_metrics.by_kind", write_by_kind),
 	DIST_GETTERS("io_metrics.disk_latency", DISK),
 	DIST_GETTERS("io_metrics.latency", STORAGE),
 	IO_LIST("io_metrics.latency_histogram", write_histogram),
+	IO_TOTAL("leaked.bytes", get_leaked, LEAKED_BYTES, NULL),
+	IO_TOTAL("leaked.tasks", get_leaked, LEAKED_TASKS, NULL),
+	DIST_GETTERS("memory_metrics.age", AGE),
+	DIST_GETTERS("memory_metrics.lifetime", LIFETIME),
+	IO_LIST("memory_metrics.lifetime_histogram", write_lifetimes),
 	GET("name", get_name, 0, "its name was not seen"),
 	DIST_GETTERS("network_metrics.accept_latency", ACCEPT),
 	DIST_GETTERS("network_metrics.connect_latency", CONNECT),

@@ -36,18 +36,23 @@ static void write_buckets(struct json *json, const struct hist *hist)
 	json__arr_end(json);
 }
 
-void write_histogram(struct record_writer *writer, const struct row *row,
-		     const struct schema_field *field)
+void write_dist(struct record_writer *writer, const struct row *row, enum io_dist dist)
 {
 	struct row loaded = *row;
 
-	(void)field;
 	if (!row->dists)
 		load(writer, row__load_io(&loaded));
 	if (loaded.dists)
-		write_buckets(&writer->json, &loaded.dists[DIST_STORAGE]);
+		write_buckets(&writer->json, &loaded.dists[dist]);
 	if (!row->dists)
 		row__free_io(&loaded);
+}
+
+void write_histogram(struct record_writer *writer, const struct row *row,
+		     const struct schema_field *field)
+{
+	(void)field;
+	write_dist(writer, row, DIST_STORAGE);
 }
 
 struct kind_sum {

@@ -196,21 +196,22 @@ static void get_use(struct value *value, const struct row *row, const struct get
 }
 
 #define USE_GET(path, op, member) IO_GET(path, get_use, USE_ARG(op, member), NULL)
+#define USE_SUM(path, op, member) IO_TOTAL(path, get_use, USE_ARG(op, member), NULL)
 /* In the order of their names. */
 #define USE_GETTERS_TIMES(path, op)                                                                \
 	USE_GET(path ".p50_ns", op, P50), USE_GET(path ".p99_ns", op, P99),                        \
 		USE_GET(path ".total_ns", op, TOTAL)
 #define USE_GETTERS_PLAIN(path, op)                                                                \
-	USE_GET(path ".again", op, AGAIN), USE_GET(path ".errors", op, ERRORS),                    \
+	USE_SUM(path ".again", op, AGAIN), USE_SUM(path ".errors", op, ERRORS),                    \
 		USE_GET(path ".max_ns", op, MAX), USE_GET(path ".mean_ns", op, MEAN),              \
-		USE_GET(path ".operations", op, OPERATIONS), USE_GETTERS_TIMES(path, op)
+		USE_SUM(path ".operations", op, OPERATIONS), USE_GETTERS_TIMES(path, op)
 #define USE_GETTERS(path, op)                                                                      \
-	USE_GET(path ".again", op, AGAIN), USE_GET(path ".bytes", op, BYTES),                      \
-		USE_GET(path ".errors", op, ERRORS), USE_GET(path ".max_ns", op, MAX),             \
-		USE_GET(path ".mean_ns", op, MEAN), USE_GET(path ".operations", op, OPERATIONS),   \
+	USE_SUM(path ".again", op, AGAIN), USE_SUM(path ".bytes", op, BYTES),                      \
+		USE_SUM(path ".errors", op, ERRORS), USE_GET(path ".max_ns", op, MAX),             \
+		USE_GET(path ".mean_ns", op, MEAN), USE_SUM(path ".operations", op, OPERATIONS),   \
 		USE_GETTERS_TIMES(path, op)
 #define USE_GETTERS_SPAN(path, op)                                                                 \
-	USE_GET(path ".count", op, OPERATIONS), USE_GET(path ".max_ns", op, MAX),                  \
+	USE_SUM(path ".count", op, OPERATIONS), USE_GET(path ".max_ns", op, MAX),                  \
 		USE_GET(path ".mean_ns", op, MEAN), USE_GETTERS_TIMES(path, op)
 
 #define NOBODY   "of none of the recorded tasks"
@@ -218,20 +219,20 @@ static void get_use(struct value *value, const struct row *row, const struct get
 #define NO_PLACE "it lies in no file system of its own, or was not looked at"
 
 static const struct getter file_getters[] = {
-	IO_GET("again", get_whole, WHOLE_AGAIN, NULL),
-	IO_GET("bytes", get_whole, WHOLE_BYTES, NULL),
+	IO_TOTAL("again", get_whole, WHOLE_AGAIN, NULL),
+	IO_TOTAL("bytes", get_whole, WHOLE_BYTES, NULL),
 	IO_GET("class_id", get_owner_class, 0, NO_CLASS),
 	IO_GET("deleted", get_flag, FILE_DELETED, NULL),
 	IO_GET("device", get_device, 0, NO_PLACE),
 	USE_GETTERS("disk_read", DISK_READ),
 	USE_GETTERS("disk_write", DISK_WRITE),
-	IO_GET("errors", get_whole, WHOLE_ERRORS, NULL),
+	IO_TOTAL("errors", get_whole, WHOLE_ERRORS, NULL),
 	USE_GETTERS("fault", FAULT),
 	IO_GET("inode", get_inode, 0, NO_PLACE),
 	IO_GET("kind", get_text, OBJECT_KIND, NULL),
 	IO_GET("latency_ns", get_whole, WHOLE_LATENCY, "neither read, written nor synced"),
 	USE_GETTERS_PLAIN("open", OPEN),
-	IO_GET("operations", get_whole, WHOLE_OPERATIONS, NULL),
+	IO_TOTAL("operations", get_whole, WHOLE_OPERATIONS, NULL),
 	IO_GET("path", get_text, OBJECT_NAME, "its name was not seen"),
 	IO_GET("path_whole", get_flag, -(FILE_CUT | FILE_DETACHED), NULL),
 	USE_GETTERS("read", READ),
@@ -364,8 +365,8 @@ static void get_rtt_of(struct value *value, const struct row *row, const struct 
 
 static const struct getter connection_getters[] = {
 	USE_GETTERS_PLAIN("accept", ACCEPT),
-	IO_GET("again", get_whole, WHOLE_AGAIN, NULL),
-	IO_GET("bytes", get_whole, WHOLE_BYTES, NULL),
+	IO_TOTAL("again", get_whole, WHOLE_AGAIN, NULL),
+	IO_TOTAL("bytes", get_whole, WHOLE_BYTES, NULL),
 	IO_GET("class_id", get_owner_class, 0, NO_CLASS),
 	USE_GETTERS_PLAIN("connect", CONNECT),
 	IO_GET("connections.active", get_active, ACTIVE_NOW, NULL),
@@ -374,10 +375,10 @@ static const struct getter connection_getters[] = {
 	LINK_GET("connections.failed", FAILED_CNT),
 	LINK_GET("connections.met", MET_CNT),
 	LINK_GET("connections.opened", OPENED_CNT),
-	IO_GET("errors", get_whole, WHOLE_ERRORS, NULL),
+	IO_TOTAL("errors", get_whole, WHOLE_ERRORS, NULL),
 	IO_GET("latency_ns", get_whole, WHOLE_LATENCY, "neither sent nor received"),
 	IO_GET("local", get_text, OBJECT_LOCAL, "known of accepted and listening sockets only"),
-	IO_GET("operations", get_whole, WHOLE_OPERATIONS, NULL),
+	IO_TOTAL("operations", get_whole, WHOLE_OPERATIONS, NULL),
 	IO_GET("peer", get_text, OBJECT_NAME, "it has no address, or that was not seen"),
 	IO_GET("protocol", get_text, OBJECT_KIND, NULL),
 	USE_GETTERS_SPAN("queued", QUEUED),

@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "export/heap.h"
+
 static const struct use_filter dists[DIST_CNT] = {
 #define X(id, ops, kinds) [DIST_##id] = {ops, kinds},
 	IO_DISTS(X)
@@ -110,14 +112,15 @@ void get_dist(struct value *value, const struct row *row, const struct getter *g
 /* What the sums are of, and which of a use's numbers. */
 static const struct {
 	struct use_filter filter;
-	bool again;
+	enum { SUM_DONE, SUM_AGAIN, SUM_ERRORS } number;
 } io_sums[] = {
 	[IO_SUM_AGAIN] = {{OP_BIT(READ) | OP_BIT(WRITE) | OP_BIT(SYNC) | OP_BIT(OPEN), KINDS_FILE},
-			  true},
-	[IO_SUM_SYNCS] = {{OP_BIT(SYNC), KINDS_FILE}, false},
+			  SUM_AGAIN},
+	[IO_SUM_SYNCS] = {{OP_BIT(SYNC), KINDS_FILE}, SUM_DONE},
 	[IO_SUM_NET_AGAIN] = {{OP_BIT(READ) | OP_BIT(WRITE) | OP_BIT(CONNECT) | OP_BIT(ACCEPT),
 			       KINDS_SOCKET},
-			      true},
+			      SUM_AGAIN},
+	[IO_SUM_ALLOC_FAILED] = {{OP_BIT(ALLOC), KINDS_SITE}, SUM_ERRORS},
 };
 
 static int64_t io_sum(const struct model *model, uint64_t task, uint32_t class_idx,
@@ -127,7 +130,10 @@ static int64_t io_sum(const struct model *model, uint64_t task, uint32_t class_i
 	const struct use *uses = model__uses(model, task, class_idx, &cnt);
 	struct use_sum sum = use_sum__of(model, uses, cnt, &io_sums[which].filter);
 
-	return sat_i64(io_sums[which].again ? sum.again : sum.cnt);
+	const uint64_t numbers[] = {
+		[SUM_DONE] = sum.cnt, [SUM_AGAIN] = sum.again, [SUM_ERRORS] = sum.errors};
+
+	return sat_i64(numbers[io_sums[which].number]);
 }
 
 void get_io_sum(struct value *value, const struct row *row, const struct getter *getter)
@@ -173,6 +179,9 @@ bool io_folded_sum(const struct row *row, const struct getter *getter, int64_t *
 		*sum = link_sum(row->model, 0, (uint32_t)row->idx, (enum link_sum)getter->arg);
 	else if (getter->get == get_packets)
 		*sum = counter_sum(row->model->classes[row->idx].folded_c, getter->arg);
+	else if (getter->get == get_heap)
+		*sum = heap_number(&row->model->classes[row->idx].folded_heap,
+				   (enum heap_number)getter->arg);
 	else
 		return false;
 	return true;
@@ -230,6 +239,7 @@ void get_io_rate(struct value *value, const struct row *row, const struct getter
 		[RATE_NET_MBITS] = {COUNTERS(NET_SENT_BYTES, NET_RECEIVED_BYTES), 8 * 1e9 / 1e6},
 		[RATE_QUEUE] = {COUNTER_IO_TIME, 1},
 		[RATE_WAIT] = {COUNTER_BLOCKED_DISK, 100},
+		[RATE_HEAP_BYTES] = {COUNTER_HEAP_ALLOC_BYTES, 1e9},
 	};
 	const struct task *task = &row->model->tasks[row->idx];
 	int64_t life = row->analysis->tasks[row->idx].inside_ns;

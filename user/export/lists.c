@@ -6,7 +6,7 @@
 
 #define GET(path, fn, arg, why)                                                                    \
 	{                                                                                          \
-		path, fn, arg, why, NULL                                                           \
+		path, fn, arg, why, NULL, false                                                    \
 	}
 #define KIND(name, table)                                                                          \
 	const struct record_kind record_##name = {                                                 \
@@ -198,7 +198,7 @@ static const struct getter finding_getters[] = {
 	GET("class_id", get_finding_class, 0, "it is not about one class"),
 	GET("confidence", get_confidence, 0, NULL),
 	GET("cost_ns", get_cost, 0, NULL),
-	{"evidence", NULL, 0, NULL, write_evidence},
+	{"evidence", NULL, 0, NULL, write_evidence, false},
 	GET("how_to_verify", get_finding, FINDING_VERIFY, "nothing to verify"),
 	GET("id", get_finding, FINDING_ID, NULL),
 	GET("is_quality", get_quality, 0, NULL),

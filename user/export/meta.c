@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The meta record: the machine, the target, and what the recording itself cost and lost. */
-#include "export/record.h"
+#include "export/heap.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -164,28 +164,118 @@ static void write_losses(struct record_writer *writer, const struct row *row,
 	json__obj_end(&writer->json);
 }
 
+static void get_budget(struct value *value, const struct row *row, const struct getter *getter)
+{
+	int64_t ppm = row->model->meta.budget_ppm;
+
+	if (ppm == NO_TIME)
+		value__null(value, getter->why);
+	else
+		value__num(value, (double)ppm / 1e4);
+}
+
+/* Without a budget there are no steps, and that says nothing. */
+static void get_backoffs(struct value *value, const struct row *row, const struct getter *getter)
+{
+	if (row->model->meta.budget_ppm == NO_TIME && !row->model->backoff_cnt)
+		value__null(value, getter->why);
+	else
+		value__bool(value, true);
+}
+
+static void write_backoffs(struct record_writer *writer, const struct row *row,
+			   const struct schema_field *field)
+{
+	const struct model *model = row->model;
+	struct json *json = &writer->json;
+
+	(void)field;
+	json__arr_begin(json);
+	for (size_t i = 0; i < model->backoff_cnt; i++) {
+		const struct backoff *backoff = &model->backoffs[i];
+
+		json__obj_begin(json);
+		json__kv_i64(json, "at_ns", backoff->at_ns);
+		json__kv_str(json, "what", model__str(model, backoff->what));
+		json__kv_str(json, "from", model__str(model, backoff->from));
+		json__kv_str(json, "to", model__str(model, backoff->to));
+		json__kv_str(json, "reason", model__str(model, backoff->reason));
+		json__obj_end(json);
+	}
+	json__arr_end(json);
+}
+
+static void write_estimates(struct record_writer *writer, const struct row *row,
+			    const struct schema_field *field)
+{
+	(void)field;
+	json__obj_begin(&writer->json);
+	for (unsigned int cap = 0; cap < CAP_CNT; cap++) {
+		const struct cap_state *state = &row->model->caps[cap];
+
+		if (state->measured && cap_estimate(state) > 1)
+			json__kv_f64(&writer->json, cap_name(cap), cap_estimate(state));
+	}
+	json__obj_end(&writer->json);
+}
+
+static void get_fragmentation(struct value *value, const struct row *row,
+			      const struct getter *getter)
+{
+	int64_t unused = row->model->meta.heap_allocator_free_bytes;
+	int64_t all = row->model->meta.heap_allocator_resident_bytes;
+
+	if (unused == NO_TIME || all == NO_TIME || unused < 0 || all <= 0)
+		value__null(value, getter->why);
+	else
+		value__num(value, (double)unused / (double)all);
+}
+
+static void get_live(struct value *value, const struct row *row, const struct getter *getter)
+{
+	struct heap_total all = {};
+
+	for (size_t i = 0; i < row->model->task_cnt; i++)
+		heap_total__add_task(&all, &row->model->tasks[i]);
+	for (size_t i = 0; i < row->model->class_cnt; i++)
+		heap_total__add_folded(&all, &row->model->classes[i]);
+	value__int(value, heap_number(&all.sums, (enum heap_number)getter->arg));
+}
+
 #define GET(path, fn, arg, why)                                                                    \
 	{                                                                                          \
-		path, fn, arg, why, NULL                                                           \
+		path, fn, arg, why, NULL, false                                                    \
+	}
+#define TOTAL(path, fn, arg, why)                                                                  \
+	{                                                                                          \
+		path, fn, arg, why, NULL, true                                                     \
 	}
 #define WRITE(path, fn)                                                                            \
 	{                                                                                          \
-		path, NULL, 0, NULL, fn                                                            \
+		path, NULL, 0, NULL, fn, false                                                     \
 	}
-#define BUDGET_WHY "this version has no overhead budget"
+#define BUDGET_WHY "there was no budget"
+#define NOT_TOLD   "the allocator was not asked, or does not tell"
 
 /* Sorted by path. */
 static const struct getter getters[] = {
 	GET("attached_ns", get_number, OFFSET(attached_ns), "no event came"),
 	GET("duration_ns", get_duration, 0, NULL),
+	GET("heap.allocator_free_bytes", get_number, OFFSET(heap_allocator_free_bytes), NOT_TOLD),
+	GET("heap.allocator_resident_bytes", get_number, OFFSET(heap_allocator_resident_bytes),
+	    NOT_TOLD),
+	GET("heap.fragmentation", get_fragmentation, 0, NOT_TOLD),
+	TOTAL("heap.live_blocks", get_live, HEAP_CURRENT_CNT, NULL),
+	TOTAL("heap.live_bytes", get_live, HEAP_CURRENT_BYTES, NULL),
 	GET("host.arch", get_text, OFFSET(arch), "not known"),
 	GET("host.cpus", get_number, OFFSET(cpus), "not known"),
 	GET("host.hostname", get_text, OFFSET(hostname), "not known"),
 	GET("host.kernel", get_text, OFFSET(kernel), "not known"),
-	{"losses", get_losses, 0, "the recording was not finished", write_losses},
+	{"losses", get_losses, 0, "the recording was not finished", write_losses, false},
 	GET("options", get_text, OFFSET(options), NULL),
-	GET("overhead.backoffs", NULL, 0, BUDGET_WHY),
-	GET("overhead.budget_percent", NULL, 0, BUDGET_WHY),
+	{"overhead.backoffs", get_backoffs, 0, BUDGET_WHY, write_backoffs, false},
+	GET("overhead.budget_percent", get_budget, 0, BUDGET_WHY),
+	WRITE("overhead.estimates", write_estimates),
 	GET("overhead.host_hook_cpu_percent", get_percent, OFFSET(hook_ns),
 	    "the kernel did not count the time of its hooks (kernel.bpf_stats_enabled)"),
 	GET("overhead.kernel_memory_bytes", get_number, OFFSET(kernel_memory_bytes), "not read"),

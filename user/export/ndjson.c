@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * NDJSON: one object per line, meta first, then class, task, edge, file, connection, series, slice
- * (on demand), finding and counter. The exporter of `-o out.ndjson` and `export -t ndjson`.
+ * NDJSON: one object per line, meta first, then class, task, edge, file, connection, stack, series,
+ * slice (on demand), finding and counter. The exporter of `-o out.ndjson` and `export -t ndjson`.
  */
 #include "export/io.h"
 
@@ -9,8 +9,9 @@
 #include <stdlib.h>
 
 const struct record_kind *const record_kinds[] = {
-	&record_meta,       &record_class,  &record_task,  &record_edge,    &record_file,
-	&record_connection, &record_series, &record_slice, &record_finding, &record_counter,
+	&record_meta,  &record_class,      &record_task,    &record_edge,
+	&record_file,  &record_connection, &record_stack,   &record_series,
+	&record_slice, &record_finding,    &record_counter,
 };
 const size_t record_kind_cnt = sizeof(record_kinds) / sizeof(record_kinds[0]);
 
@@ -124,6 +125,8 @@ int export_ndjson(const struct model *model, const struct analysis *analysis,
 		err = write_files(model, analysis, out);
 	if (!err)
 		err = write_connections(model, analysis, out);
+	if (!err)
+		err = write_stacks(model, analysis, out);
 	if (!err)
 		err = write_series(model, analysis, out);
 	if (!err && options->slices)

@@ -179,6 +179,42 @@ static void write_rows(struct record_writer *writer, const struct row *row, size
 	}
 }
 
+/* The task's getter, where a class sums up a number of its tasks. */
+static const struct getter *number_of(const struct record_writer *writer, size_t i)
+{
+	const struct getter *getter = writer->getters[i];
+
+	if (!getter || getter != writer->kind->other)
+		return getter;
+	return getter__find(&record_task, writer->fields[i].path);
+}
+
+/* {"memory_metrics.total_bytes": 3.2}: which of the numbers are estimates, and how many each one that
+ * was counted stands for. Nothing where all are exact. */
+static void write_estimates(struct record_writer *writer, const struct row *row)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < writer->field_cnt; i++) {
+		const struct cap_state *cap = &row->model->caps[writer->fields[i].cap];
+		const struct getter *getter;
+
+		if (cap_estimate(cap) <= 1 || writer->values[i].kind == VALUE_NULL)
+			continue;
+		getter = number_of(writer, i);
+		if (!getter || !getter->is_total)
+			continue;
+		if (!any) {
+			json__key(&writer->json, "estimated");
+			json__obj_begin(&writer->json);
+		}
+		any = true;
+		json__kv_f64(&writer->json, writer->fields[i].path, cap_estimate(cap));
+	}
+	if (any)
+		json__obj_end(&writer->json);
+}
+
 static void write_notes(struct record_writer *writer)
 {
 	struct buf path = {};
@@ -207,6 +243,7 @@ int record_writer__write(struct record_writer *writer, const struct row *row, FI
 	json__obj_begin(&writer->json);
 	json__kv_str(&writer->json, "record", writer->kind->record);
 	write_rows(writer, row, 0, writer->field_cnt, 0);
+	write_estimates(writer, row);
 	if (writer->note_cnt)
 		write_notes(writer);
 	json__obj_end(&writer->json);

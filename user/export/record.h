@@ -28,6 +28,7 @@ struct row {
 	size_t use_cnt;
 	const struct link *link; /* or NULL */
 	size_t sample_cnt; /* series: from `idx` on */
+	const struct stack *stack; /* of heap.c */
 };
 
 struct record_writer;
@@ -42,6 +43,7 @@ struct getter {
 	int arg;
 	const char *why; /* the reason where the field is null */
 	write_fn write; /* lists and objects; `get` then only tells whether there is one */
+	bool is_total; /* an estimate where its capability was measured in part only */
 };
 
 /* The getters of one record, sorted by path. */
@@ -53,7 +55,8 @@ struct record_kind {
 };
 
 extern const struct record_kind record_meta, record_class, record_task, record_edge, record_file,
-	record_connection, record_series, record_slice, record_finding, record_counter;
+	record_connection, record_stack, record_series, record_slice, record_finding,
+	record_counter;
 /* Every record but meta, in output order. */
 extern const struct record_kind *const record_kinds[];
 extern const size_t record_kind_cnt;

@@ -179,7 +179,7 @@ int live__uses(struct live *live, live_record_fn fn, void *ctx)
 	int old = bpf_map__fd(tables[live->uses_idx]), fresh = bpf_map__fd(tables[!live->uses_idx]);
 	__u32 zero = 0;
 
-	if (live->options.io_source == IO_SOURCE_OFF)
+	if (live->options.io_source == IO_SOURCE_OFF && !heap__is_on(live))
 		return 0;
 	if (!live->use_keys) {
 		live->use_keys = calloc(BATCH, sizeof(*live->use_keys));

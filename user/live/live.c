@@ -141,20 +141,21 @@ void live__forget_tasks(struct live *live, pid_t pid, uint64_t before_ns)
 	}
 }
 
-int live__attach_plan(struct live *live, const struct plan *plan)
+int live__attach_group(struct live *live, const struct plan *plan, const struct plan *present,
+		       enum probe_group group)
 {
-	struct live_probes probes = {.pid = plan->pid};
+	struct live_probes probes = {.pid = plan->pid, .group = group};
 	char why[256] = "";
 	int err;
 
-	if (!plan->probe_cnt)
+	if (!plan__has(plan, present, group))
 		return 0;
 	err = array__reserve((void **)&live->probes, &live->probe_cap, live->probe_cnt + 1,
 			     sizeof(probes));
 	if (err)
 		return err;
-	probes.uprobes =
-		uprobes__attach(live->skel->obj, live->options.rung, plan, why, sizeof(why));
+	probes.uprobes = uprobes__attach(live->skel->obj, live->options.rung, plan, present, group,
+					 why, sizeof(why));
 	if (!probes.uprobes) {
 		log_warn("%s", why);
 		return -EIO;
@@ -163,14 +164,33 @@ int live__attach_plan(struct live *live, const struct plan *plan)
 	return 0;
 }
 
-void live__drop_plan(struct live *live, pid_t pid)
+int live__attach_plan(struct live *live, const struct plan *plan, const struct plan *present)
+{
+	int err = 0;
+
+	for (int group = 0; group < PROBE_GROUP_CNT; group++)
+		err = live__attach_group(live, plan, present, group) ?: err;
+	return err;
+}
+
+static void drop(struct live *live, pid_t pid, unsigned int groups)
 {
 	for (size_t i = 0; i < live->probe_cnt; i++) {
-		if (live->probes[i].pid != pid)
+		if (live->probes[i].pid != pid || !(groups >> live->probes[i].group & 1))
 			continue;
 		uprobes__detach(live->probes[i].uprobes);
 		live->probes[i--] = live->probes[--live->probe_cnt];
 	}
+}
+
+void live__drop_group(struct live *live, pid_t pid, enum probe_group group)
+{
+	drop(live, pid, 1u << group);
+}
+
+void live__drop_plan(struct live *live, pid_t pid)
+{
+	drop(live, pid, ~0u);
 }
 
 int live__seed(struct live *live)
@@ -221,6 +241,7 @@ void live__free(struct live *live)
 	free(live->probes);
 	perf__close(&live->events);
 	io_hooks__free(live);
+	map64__free(&live->owners_idle);
 	ring_buffer__free(live->ring);
 	asyncscope__destroy(live->skel);
 	free(live);

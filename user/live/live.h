@@ -25,7 +25,11 @@ struct live_options {
 	enum hw_source hw;
 	enum wire_io_source io_source; /* AUTO = the best there is */
 	enum uprobe_rung rung; /* at most this one; UPROBE_MULTI = the best there is */
+	enum wire_heap_mode heap_mode; /* as closely as this */
+	uint32_t heap_entries; /* blocks that are kept at most */
 };
+
+#define LIVE_HEAP_ENTRIES 1000000 /* unless somebody says otherwise */
 
 #define LIVE_TICK_HZ 49 /* off the beat of timers that run in round numbers */
 
@@ -39,9 +43,14 @@ void live__drop_target(struct live *live, pid_t pid);
 /* The tasks that a process had when its memory went (it ended, or exec'ed at that time): their ids mean
  * nothing any more. */
 void live__forget_tasks(struct live *live, pid_t pid, uint64_t before_ns);
-int live__attach_plan(struct live *live, const struct plan *plan);
+/* All probes, but those that are in `present` already (may be NULL). */
+int live__attach_plan(struct live *live, const struct plan *plan, const struct plan *present);
 /* Detaches the probes of one process (it has exec'ed or ended). */
 void live__drop_plan(struct live *live, pid_t pid);
+/* The same for one group of probes, for a while. */
+int live__attach_group(struct live *live, const struct plan *plan, const struct plan *present,
+		       enum probe_group group);
+void live__drop_group(struct live *live, pid_t pid, enum probe_group group);
 /* Switches the recording on and seeds the threads that exist. *armed_ns is time zero. */
 int live__arm(struct live *live, uint64_t *armed_ns);
 /* Makes the states of threads of targets added later. */
@@ -68,6 +77,28 @@ int live__edges(struct live *live, live_edge_fn fn, void *ctx);
  * How many, or -errno. */
 int live__uses(struct live *live, live_record_fn fn, void *ctx);
 int64_t live__gauge(struct live *live, enum wire_gauge gauge);
+
+/* Memory. How closely it is looked at from now on: not closer than it was loaded for. */
+void live__heap_set(struct live *live, enum wire_heap_mode mode);
+enum wire_heap_mode live__heap_mode(const struct live *live);
+/* All allocations are by glibc's malloc, which writes a block's size in front of it. */
+void live__heap_tells_size(struct live *live, bool tells);
+/* An allocation that returns to `ip` is its caller's, whose return address is `depth` further up. */
+int live__heap_wrapper(struct live *live, pid_t pid, uint64_t ip, uint32_t depth);
+void live__heap_calls(struct live *live, enum wire_heap_function function,
+		      struct wire_heap_calls *calls);
+/* Hits of its probes. */
+uint64_t live__heap_hits(struct live *live);
+/* What tasks hold, as struct wire_heap records: of those that have held nothing for a while; at_end:
+ * of all. */
+int live__owners(struct live *live, bool at_end, live_record_fn fn, void *ctx);
+/* What is held by whom and where it was allocated, as struct wire_use records; after live__disarm(). */
+int live__held(struct live *live, live_record_fn fn, void *ctx);
+/* The blocks of a process that were allocated until then are gone: it exec'ed. */
+void live__heap_forget(struct live *live, pid_t pid, uint64_t before_ns);
+/* Makes room when the table of blocks is nearly full; true: from now on each stands for more. */
+bool live__heap_trim(struct live *live);
+uint32_t live__heap_weight(const struct live *live);
 enum wire_io_source live__io_source(const struct live *live);
 /* Where IO is accounted, for a human, with what could not be hooked. */
 void live__io_text(const struct live *live, char *text, size_t sz);

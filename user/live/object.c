@@ -109,6 +109,7 @@ static void fit_programs(struct live *live)
 	bpf_program__set_autoload(skel->progs.seed_threads_reduced, !features->seed_sleepable);
 	bpf_program__set_autoload(skel->progs.flush_threads, true);
 	io_hooks__fit(live);
+	heap__fit(live);
 }
 
 int object__load(struct live *live)

@@ -3,6 +3,7 @@
 #ifndef LIVE_OBJECT_H
 #define LIVE_OBJECT_H
 
+#include "base/map64.h"
 #include "live/live.h"
 #include "live/perf.h"
 
@@ -11,6 +12,7 @@ struct ring_buffer;
 
 struct live_probes {
 	pid_t pid;
+	enum probe_group group;
 	struct uprobes *uprobes;
 };
 
@@ -43,6 +45,8 @@ struct live {
 	enum wire_io_source hooks_how; /* of the kernel's functions; OFF = none are hooked */
 	bool hooks_extra; /* only what system calls do not show */
 	struct kernel_hooks *hooks;
+	/* memory */
+	struct map64 owners_idle; /* tasks that held nothing at the last look -> freed until then */
 };
 
 /* object.c */
@@ -52,6 +56,11 @@ int seed__walk(struct live *live, bool at_stop);
 /* Runs an iterator program to its end; over the descriptors of one process if the kernel can. */
 struct bpf_program;
 int iter__run(struct bpf_program *prog, pid_t pid);
+int iter__run_map(struct bpf_program *prog, int map_fd);
+
+/* heap.c */
+void heap__fit(struct live *live);
+bool heap__is_on(const struct live *live);
 
 /* io.c */
 /* Which programs account IO here, before they are loaded. */

@@ -12,19 +12,15 @@
 #include "asyncscope.skel.h"
 #include "base/log.h"
 
-static struct bpf_link *attach(struct bpf_program *prog, pid_t pid)
+static struct bpf_link *attach(struct bpf_program *prog, union bpf_iter_link_info *info)
 {
-	union bpf_iter_link_info info = {.task.pid = pid};
-	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info, .link_info_len = sizeof(info));
-	struct bpf_link *link = pid ? bpf_program__attach_iter(prog, &opts) : NULL;
+	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = info, .link_info_len = sizeof(*info));
 
-	/* before 6.1 an iterator cannot be told which tasks to visit */
-	return link ? link : bpf_program__attach_iter(prog, NULL);
+	return bpf_program__attach_iter(prog, info ? &opts : NULL);
 }
 
-int iter__run(struct bpf_program *prog, pid_t pid)
+static int run(struct bpf_link *link)
 {
-	struct bpf_link *link = attach(prog, pid);
 	char buf[64];
 	ssize_t sz;
 	int fd, err = 0;
@@ -48,6 +44,22 @@ int iter__run(struct bpf_program *prog, pid_t pid)
 cleanup:
 	bpf_link__destroy(link);
 	return err;
+}
+
+int iter__run(struct bpf_program *prog, pid_t pid)
+{
+	union bpf_iter_link_info info = {.task.pid = pid};
+	struct bpf_link *link = pid ? attach(prog, &info) : NULL;
+
+	/* before 6.1 an iterator cannot be told which tasks to visit */
+	return run(link ? link : attach(prog, NULL));
+}
+
+int iter__run_map(struct bpf_program *prog, int map_fd)
+{
+	union bpf_iter_link_info info = {.map.map_fd = map_fd};
+
+	return run(attach(prog, &info));
 }
 
 int seed__walk(struct live *live, bool at_stop)

@@ -142,7 +142,7 @@ static void explain(char *why, size_t why_sz, const struct probe *probe, int err
 /* Do two probes go into one link or event? */
 static bool same_group(const struct probe *a, const struct probe *b)
 {
-	return a->file == b->file && !strcmp(a->prog, b->prog);
+	return a->file == b->file && a->at_return == b->at_return && !strcmp(a->prog, b->prog);
 }
 
 static bool first_of_group(const struct plan *plan, size_t idx)
@@ -167,7 +167,7 @@ static int attach_multi(struct uprobes *uprobes, struct bpf_program *prog, const
 		if (same_group(first, &plan->probes[i]))
 			offsets[cnt++] = plan->probes[i].file_off;
 	fd = uprobe__multi_link(bpf_program__fd(prog), first->file->open_path, offsets, cnt,
-				plan->pid, false);
+				plan->pid, first->at_return);
 	free(offsets);
 	return fd < 0 ? fd : add_fd(uprobes, fd);
 }
@@ -185,8 +185,8 @@ static int attach_tracefs(struct uprobes *uprobes, struct bpf_program *prog,
 	struct bpf_link *link;
 	int id, fd, err;
 
-	snprintf(event, sizeof(event), "asyncscope_%d/%s_%d_%zu", (int)getpid(), first->prog,
-		 (int)plan->pid, idx);
+	snprintf(event, sizeof(event), "asyncscope_%d/%s_%d_%llx", (int)getpid(), first->prog,
+		 (int)plan->pid, (unsigned long long)first->file->inode);
 	err = array__reserve((void **)&uprobes->events, &uprobes->event_cap, uprobes->event_cnt + 1,
 			     sizeof(char *));
 	if (err)
@@ -198,7 +198,8 @@ static int attach_tracefs(struct uprobes *uprobes, struct bpf_program *prog,
 	for (size_t i = idx; i < plan->probe_cnt; i++) {
 		if (!same_group(first, &plan->probes[i]))
 			continue;
-		snprintf(line, sizeof(line), "p:%s %s:0x%llx\n", event, first->file->open_path,
+		snprintf(line, sizeof(line), "%c:%s %s:0x%llx\n", first->at_return ? 'r' : 'p',
+			 event, first->file->open_path,
 			 (unsigned long long)plan->probes[i].file_off);
 		err = tracefs__write(TRACEFS_UPROBES, line);
 		if (err)
@@ -229,7 +230,7 @@ static int attach_perf(struct uprobes *uprobes, struct bpf_program *prog, const 
 	const struct probe *first = &plan->probes[idx];
 
 	for (size_t i = idx; i < plan->probe_cnt; i++) {
-		LIBBPF_OPTS(bpf_uprobe_opts, opts);
+		LIBBPF_OPTS(bpf_uprobe_opts, opts, .retprobe = first->at_return);
 		struct bpf_link *link;
 		int err;
 
@@ -246,8 +247,22 @@ static int attach_perf(struct uprobes *uprobes, struct bpf_program *prog, const 
 	return 0;
 }
 
-struct uprobes *uprobes__attach(struct bpf_object *object, enum uprobe_rung rung,
-				const struct plan *plan, char *why, size_t why_sz)
+/* A plan of some of another's probes; it owns nothing but the list of them. */
+static int choose(struct plan *chosen, const struct plan *plan, const struct plan *present,
+		  enum probe_group group)
+{
+	*chosen = (struct plan){.pid = plan->pid};
+	chosen->probes = calloc(plan->probe_cnt, sizeof(*chosen->probes));
+	if (!chosen->probes)
+		return -ENOMEM;
+	for (size_t i = 0; i < plan->probe_cnt; i++)
+		if (plan->probes[i].group == group && !plan__contains(present, &plan->probes[i]))
+			chosen->probes[chosen->probe_cnt++] = plan->probes[i];
+	return 0;
+}
+
+static int attach_chosen(struct uprobes *uprobes, struct bpf_object *object, enum uprobe_rung rung,
+			 const struct plan *plan, char *why, size_t why_sz)
 {
 	static int (*const attach[])(struct uprobes *, struct bpf_program *, const struct plan *,
 				     size_t) = {
@@ -255,12 +270,7 @@ struct uprobes *uprobes__attach(struct bpf_object *object, enum uprobe_rung rung
 		[UPROBE_TRACEFS] = attach_tracefs,
 		[UPROBE_PERF] = attach_perf,
 	};
-	struct uprobes *uprobes = calloc(1, sizeof(*uprobes));
 
-	if (!uprobes || rung >= UPROBE_NONE) {
-		snprintf(why, why_sz, "%s", uprobes ? "this kernel has no uprobes" : "no memory");
-		goto fail;
-	}
 	for (size_t i = 0; i < plan->probe_cnt; i++) {
 		struct bpf_program *prog;
 		int err;
@@ -269,15 +279,36 @@ struct uprobes *uprobes__attach(struct bpf_object *object, enum uprobe_rung rung
 			continue;
 		prog = find_prog(object, &plan->probes[i], why, why_sz);
 		if (!prog)
-			goto fail;
+			return -ENOENT;
 		err = attach[rung](uprobes, prog, plan, i);
 		if (err) {
 			explain(why, why_sz, &plan->probes[i], err);
-			goto fail;
+			return err;
 		}
 	}
-	return uprobes;
-fail:
+	return 0;
+}
+
+struct uprobes *uprobes__attach(struct bpf_object *object, enum uprobe_rung rung,
+				const struct plan *plan, const struct plan *present,
+				enum probe_group group, char *why, size_t why_sz)
+{
+	struct uprobes *uprobes = calloc(1, sizeof(*uprobes));
+	struct plan chosen = {};
+	int err;
+
+	if (rung >= UPROBE_NONE) {
+		snprintf(why, why_sz, "this kernel has no uprobes");
+		err = -ENOTSUP;
+	} else if (!uprobes || choose(&chosen, plan, present, group)) {
+		snprintf(why, why_sz, "no memory");
+		err = -ENOMEM;
+	} else {
+		err = attach_chosen(uprobes, object, rung, &chosen, why, why_sz);
+	}
+	free(chosen.probes);
+	if (!err)
+		return uprobes;
 	uprobes__detach(uprobes);
 	return NULL;
 }

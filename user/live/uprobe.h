@@ -22,9 +22,12 @@ bool uprobe__multi_works(void);
 int uprobe__multi_link(int prog_fd, const char *path, const __u64 *offsets, __u32 cnt, pid_t pid,
 		       bool at_return);
 
-/* Attaches all probes of the plan to process plan->pid. On failure a line for the user in `why`. */
+/* Attaches one group of the plan's probes, but those that are in `present` already (may be NULL), to
+ * process plan->pid. On failure a line for the user in
+ * `why`. */
 struct uprobes *uprobes__attach(struct bpf_object *object, enum uprobe_rung rung,
-				const struct plan *plan, char *why, size_t why_sz);
+				const struct plan *plan, const struct plan *present,
+				enum probe_group group, char *why, size_t why_sz);
 void uprobes__detach(struct uprobes *uprobes);
 
 #endif

@@ -55,12 +55,21 @@
 		X(ALL, "cpu_metrics.branch_misses", INT, BRANCH_MISSES, "hardware counter")
 
 #define MEMORY_METRICS(X)                                                                          \
-	X(ALL, "memory_metrics.current_bytes", INT, HEAP, "allocated and not freed"),              \
-		X(ALL, "memory_metrics.peak_bytes", INT, HEAP, "the most it held at once"),        \
+	X(ALL, "memory_metrics.current_bytes", INT, HEAP_LIVE,                                     \
+	  "allocated since the recording began, and not freed by anybody"),                        \
+		X(ALL, "memory_metrics.current_blocks", INT, HEAP_LIVE,                            \
+		  "how many blocks these are"),                                                    \
+		X(ALL, "memory_metrics.peak_bytes", INT, HEAP_LIVE, "the most it held at once"),   \
 		X(ALL, "memory_metrics.total_bytes", INT, HEAP, "allocated in all"),               \
-		X(ALL, "memory_metrics.allocations_count", INT, HEAP, "allocations"),              \
-		X(ALL, "memory_metrics.deallocations_count", INT, HEAP,                            \
-		  "frees of what it allocated"),                                                   \
+		X(ALL, "memory_metrics.allocations_count", INT, HEAP,                              \
+		  "allocations; a realloc is one, and a free"),                                    \
+		X(ALL, "memory_metrics.failed_allocations", INT, HEAP_SITES,                       \
+		  "that returned nothing; none of the others"),                                    \
+		X(ALL, "memory_metrics.deallocations_count", INT, HEAP_LIVE,                       \
+		  "of its blocks that were freed, whoever freed them"),                            \
+		X(ALL, "memory_metrics.freed_bytes", INT, HEAP_LIVE, "what these had"),            \
+		X(ALL, "memory_metrics.frees_made", INT, HEAP,                                     \
+		  "frees that it made, whose block ever it was"),                                  \
 		X(ALL, "memory_metrics.page_faults", INT, FAULTS, "minor and major ones"),         \
 		X(ALL, "memory_metrics.page_faults_major", INT, FAULTS,                            \
 		  "of these: had to be read from storage"),                                        \
@@ -72,8 +81,22 @@
 		X(ALL, "memory_metrics.unmapped_bytes", INT, IO,                                   \
 		  "address space given back: munmap and brk"),                                     \
 		X(ALL, "memory_metrics.heap_fragmentation", NUM, HEAP,                             \
-		  "unused share of the heap's pages"),                                             \
-		X(ALL, "memory_metrics.memory_bandwidth", NUM, HEAP, "bytes allocated per second")
+		  "unused share of its blocks, where the allocator tells it by task; of the "      \
+		  "process: meta.heap.fragmentation"),                                             \
+		X(ALL, "memory_metrics.memory_bandwidth", NUM, HEAP,                               \
+		  "bytes allocated per second of its life within the recording")
+
+/* How long blocks lasted, of a class merged from its tasks. */
+#define MEMORY_DURATIONS(X)                                                                        \
+	DURATIONS(X, ALL, "memory_metrics.lifetime", HEAP_SITES,                                   \
+		  "blocks that were freed: from their allocation until then"),                     \
+		DURATIONS(X, ALL, "memory_metrics.age", HEAP_SITES,                                \
+			  "blocks that are held when the recording ends: since their allocation")
+
+#define MEMORY_LISTS(X)                                                                            \
+	X("memory_metrics.lifetime_histogram", LIST, HEAP_SITES,                                   \
+	  "[[from_ns, count]] of memory_metrics.lifetime: a bucket per "                           \
+	  "power of two, without empty ones")
 
 #define IO_METRICS(X)                                                                              \
 	X(ALL, "io_metrics.bytes_read", INT, IO,                                                   \
@@ -171,11 +194,16 @@
 		  "max_ns}], a key only where it is known")
 
 #define HOTSPOT_LISTS(X)                                                                           \
-	X("hot_metrics.io_hotspots", LIST, IO,                                                     \
-	  "[{path, kind, operation, operations, bytes, errors, time_ns, "                          \
-	  "latency_ns, percent}]: 5 files by time, then bytes; percent "                           \
-	  "of that time; operation: what most of it went to; a key only "                          \
-	  "where it is known"),                                                                    \
+	X("hot_metrics.memory_hotspots", LIST, HEAP_SITES,                                         \
+	  "[{site, function, module, allocations, bytes, failed, freed, "                          \
+	  "freed_bytes, held_blocks, held_bytes, lifetime_p50_ns, "                                \
+	  "lifetime_p99_ns}]: 5 places by bytes held, then allocated; a "                          \
+	  "key only where it is known"),                                                           \
+		X("hot_metrics.io_hotspots", LIST, IO,                                             \
+		  "[{path, kind, operation, operations, bytes, errors, time_ns, "                  \
+		  "latency_ns, percent}]: 5 files by time, then bytes; percent "                   \
+		  "of that time; operation: what most of it went to; a key only "                  \
+		  "where it is known"),                                                            \
 		X("hot_metrics.network_hotspots", LIST, NETWORK,                                   \
 		  "[{endpoint, kind, operations, bytes, requests, "                                \
 		  "response_time_ns, error_rate, time_ns, percent}]: 5 peers "                     \

@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "base/array.h"
+#include "runtime/allocators.h"
+#include "runtime/heap.h"
 
 int plan__add_file(struct plan *plan, struct elf_file *file)
 {
@@ -51,7 +53,6 @@ struct plan *plan__new(const struct target *target, const struct plan_options *o
 
 	if (!plan)
 		return NULL;
-	(void)options;
 	plan->pid = target->pid;
 	for (size_t i = 0; i < runtime_adapter_cnt && !err; i++) {
 		const struct runtime_adapter *adapter = runtime_adapters[i];
@@ -61,6 +62,8 @@ struct plan *plan__new(const struct target *target, const struct plan_options *o
 		if (adapter->plan)
 			err = adapter->plan(target, plan);
 	}
+	if (!err)
+		err = heap__plan(target, plan, options);
 	if (!err)
 		return plan;
 	plan__free(plan);
@@ -98,17 +101,36 @@ void plan__read_str(const struct plan *plan, const struct target *target, uint64
 	}
 }
 
+static bool same_probe(const struct probe *one, const struct probe *other)
+{
+	return one->file_off == other->file_off && one->at_return == other->at_return &&
+	       one->file->inode == other->file->inode && one->file->dev == other->file->dev &&
+	       !strcmp(one->prog, other->prog);
+}
+
+bool plan__contains(const struct plan *plan, const struct probe *probe)
+{
+	for (size_t i = 0; plan && i < plan->probe_cnt; i++)
+		if (same_probe(&plan->probes[i], probe))
+			return true;
+	return false;
+}
+
+bool plan__has(const struct plan *plan, const struct plan *present, enum probe_group group)
+{
+	for (size_t i = 0; i < plan->probe_cnt; i++)
+		if (plan->probes[i].group == group && !plan__contains(present, &plan->probes[i]))
+			return true;
+	return false;
+}
+
 bool plan__same(const struct plan *a, const struct plan *b)
 {
 	if (!a || !b || a->probe_cnt != b->probe_cnt)
 		return false;
-	for (size_t i = 0; i < a->probe_cnt; i++) {
-		const struct probe *one = &a->probes[i], *other = &b->probes[i];
-
-		if (strcmp(one->prog, other->prog) || one->file_off != other->file_off ||
-		    one->at_return != other->at_return || one->file->inode != other->file->inode)
+	for (size_t i = 0; i < a->probe_cnt; i++)
+		if (!same_probe(&a->probes[i], &b->probes[i]))
 			return false;
-	}
 	return true;
 }
 
@@ -118,6 +140,7 @@ void plan__free(struct plan *plan)
 		return;
 	for (size_t i = 0; i < plan->file_cnt; i++)
 		elf_file__free(plan->files[i]);
+	allocators__free(plan->allocators);
 	free(plan->files);
 	free(plan->probes);
 	free(plan);

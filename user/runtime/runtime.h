@@ -34,6 +34,7 @@ struct runtime_found {
 enum probe_group {
 	PROBES_RUNTIME, /* what runtimes' tasks do */
 	PROBES_HEAP, /* what is allocated and freed: first to go when tracing gets too expensive */
+	PROBES_HEAP_RETURN, /* what that returned; not needed to count */
 	PROBES_LINKER, /* files that are mapped later */
 	PROBE_GROUP_CNT
 };
@@ -42,7 +43,9 @@ enum probe_group {
 struct probe {
 	const char *prog; /* BPF program, by its name in the skeleton */
 	enum probe_group group;
-	bool at_return; /* of the function that begins at file_off, by changing its return address */
+	/* When the function that file_off is in returns, by changing its return address: rsp points to
+	 * that one there. */
+	bool at_return;
 	struct elf_file *file; /* owned by the plan */
 	uint64_t file_off;
 	uint64_t ip; /* its address in the target, for people and tests; 0 = not mapped */
@@ -66,6 +69,7 @@ struct plan {
 	size_t probe_cnt, probe_cap;
 	struct elf_file **files;
 	size_t file_cnt, file_cap;
+	struct allocators *allocators; /* runtime/allocators.h; NULL: memory is not wanted */
 };
 
 struct runtime_adapter {
@@ -91,6 +95,10 @@ const char *confidence_name(enum confidence confidence);
 
 /* The plans of all adapters that found their runtime; NULL and errno. */
 struct plan *plan__new(const struct target *target, const struct plan_options *options);
+/* Is there a probe of the group in it that is not in `present` (may be NULL)? */
+bool plan__has(const struct plan *plan, const struct plan *present, enum probe_group group);
+/* Is a probe of the same program at the same place in it? */
+bool plan__contains(const struct plan *plan, const struct probe *probe);
 /* Do both probe the same places of the same files? */
 bool plan__same(const struct plan *a, const struct plan *b);
 void plan__free(struct plan *plan);

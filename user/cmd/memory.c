@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The control side of memory during a recording; see memory.h. Called by session.c and meta.c. */
+#include "cmd/memory.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "runtime/allocators.h"
+#include "target/symbols.h"
+
+#define OWNERS_NS 2000000000ULL
+
+/* The latest process with this pid, also when it has ended. */
+static const struct process *find_process(const struct session *session, uint32_t pid)
+{
+	for (size_t i = session->process_cnt; i--;)
+		if ((uint32_t)session->processes[i].target->pid == pid)
+			return &session->processes[i];
+	return NULL;
+}
+
+void memory__plan_options(struct session *session, const struct target *target,
+			  struct plan_options *options)
+{
+	(void)target;
+	options->heap = session->options->heap;
+	options->return_probes = true;
+}
+
+void memory__attached(struct session *session, const struct process *process)
+{
+	const struct plan *plan = process->plan;
+
+	if (!plan || !plan->allocators)
+		return;
+	for (size_t i = 0; i < plan->allocators->cnt; i++)
+		session->saw_allocator |= plan->allocators->found[i].cnt > 0;
+	session->sizes_untold |= !allocators__tell_size(plan->allocators);
+	live__heap_tells_size(session->live, !session->sizes_untold);
+}
+
+int memory__sample(struct session *session)
+{
+	uint64_t now = mono_ns();
+	int err;
+
+	if (session->options->heap == HEAP_MODE_OFF)
+		return 0;
+	live__heap_trim(session->live);
+	err = feed__sample(session->model, SERIES_HEAP_LIVE, now,
+			   live__gauge(session->live, GAUGE_HEAP_LIVE));
+	if (err || now < session->owners_next_ns)
+		return err;
+	session->owners_next_ns = now + OWNERS_NS;
+	return live__owners(session->live, false, session__on_record, session);
+}
+
+int memory__end(struct session *session)
+{
+	int err = live__owners(session->live, true, session__on_record, session);
+
+	return err ? err : live__held(session->live, session__on_record, session);
+}
+
+static void describe(const struct session *session, struct buf *text)
+{
+	for (size_t i = 0; i < session->process_cnt; i++) {
+		const struct plan *plan = session->processes[i].plan;
+
+		if (plan && plan->allocators && plan->allocators->cnt) {
+			allocators__describe(plan->allocators, text);
+			return;
+		}
+	}
+	buf__puts(text, "allocators of processes that have ended");
+}
+
+/* Why blocks are not followed, or NULL. */
+static const char *unfollowed(enum wire_heap_mode mode)
+{
+	return mode >= HEAP_MODE_COUNTING ? "allocations were counted only (--heap counting)"
+					  : NULL;
+}
+
+void memory__caps(struct session *session)
+{
+	enum wire_heap_mode mode = session->options->heap;
+	struct model *model = session->model;
+	struct buf text = {};
+	const char *missing = NULL;
+
+	if (mode == HEAP_MODE_OFF)
+		missing = "switched off (--heap off)";
+	else if (!session->saw_allocator)
+		missing = "no function of an allocator was found (see asyncscope-bpf runtimes)";
+	if (missing) {
+		model__cap_miss(model, CAP_HEAP, missing);
+		model__cap_miss(model, CAP_HEAP_LIVE, missing);
+		model__cap_miss(model, CAP_HEAP_SITES, missing);
+		return;
+	}
+	describe(session, &text);
+	model__cap_set(model, CAP_HEAP, buf__str(&text));
+	missing = unfollowed(mode);
+	if (missing) {
+		model__cap_miss(model, CAP_HEAP_LIVE, missing);
+		model__cap_miss(model, CAP_HEAP_SITES, missing);
+	} else {
+		model__cap_set(model, CAP_HEAP_LIVE, buf__str(&text));
+		model__cap_set(model, CAP_HEAP_SITES, "the return address, by symbols");
+	}
+	if (live__heap_weight(session->live) > 1)
+		model__cap_weight(model, CAP_HEAP_LIVE, live__heap_weight(session->live));
+	buf__free(&text);
+}
+
+void memory__counters(struct session *session)
+{
+	static const char *const names[] = {
+#define X(id, name, args) #name,
+		WIRE_HEAP_FUNCTIONS(X)
+#undef X
+	};
+	static const char *const parts[][2] = {
+		{"calls", "calls of this function"},
+		{"failed", "those of them that returned nothing"},
+		{"bytes", "bytes that those asked for that did not fail"},
+	};
+	struct wire_heap_calls calls;
+	char name[64];
+
+	if (session->options->heap == HEAP_MODE_OFF)
+		return;
+	for (unsigned int i = 0; i < HEAP_FUNCTION_CNT; i++) {
+		const uint64_t *vals = (const uint64_t *)&calls;
+
+		live__heap_calls(session->live, i, &calls);
+		for (unsigned int j = 0; calls.calls && j < 3; j++) {
+			snprintf(name, sizeof(name), "heap_%s_%s", names[i], parts[j][0]);
+			model__counter_add(session->model, name, parts[j][1], false, vals[j]);
+		}
+	}
+}
+
+void memory__site_name(void *ctx, uint32_t tgid, uint64_t ip, struct site_text *out)
+{
+	struct session *session = ctx;
+	const struct process *process = find_process(session, tgid);
+	struct symbol_at at;
+
+	if (!process)
+		return;
+	if (!session->symbols)
+		session->symbols = symbols__new();
+	if (!session->symbols)
+		return;
+	symbols__find(session->symbols, process->target, ip, &at);
+	snprintf(out->function, sizeof(out->function), "%s", at.function);
+	snprintf(out->module, sizeof(out->module), "%s", at.module);
+	out->offset = at.offset;
+}

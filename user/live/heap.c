@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Memory, the part in user space: which programs see it, how closely, the tables of blocks and of
+ * what tasks hold. See bpf/heap.bpf.c.
+ */
+#include "live/object.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "asyncscope.skel.h"
+#include "base/array.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+#define BATCH 1024
+/* Where tables take their memory when they are made. */
+#define BLOCKS_SMALL 131072
+#define OWNERS_SMALL 16384
+#define SHIFT_MAX    20
+#define HELD_MAX     65536 /* rows of (task, site) that are told apart at the end */
+
+bool heap__is_on(const struct live *live)
+{
+	return live->options.heap_mode < HEAP_MODE_OFF;
+}
+
+/* A table that has its memory from the beginning is only as large as somebody asked for. */
+static void fit_tables(struct live *live)
+{
+	struct asyncscope *skel = live->skel;
+	uint32_t entries = live->options.heap_entries;
+
+	if (!heap__is_on(live)) {
+		bpf_map__set_max_entries(skel->maps.blocks, 1);
+		bpf_map__set_max_entries(skel->maps.owners, 1);
+		return;
+	}
+	if (!live->features->task_storage || !live->features->hash_alloc) {
+		if (entries == LIVE_HEAP_ENTRIES)
+			entries = BLOCKS_SMALL;
+		bpf_map__set_map_flags(skel->maps.blocks, 0);
+		bpf_map__set_map_flags(skel->maps.owners, 0);
+		bpf_map__set_max_entries(skel->maps.owners, OWNERS_SMALL);
+	}
+	bpf_map__set_max_entries(skel->maps.blocks, entries);
+}
+
+void heap__fit(struct live *live)
+{
+	struct bpf_program *prog;
+
+	live->skel->rodata->cfg.heap_mode = live->options.heap_mode;
+	live->skel->bss->heap_mode = live->options.heap_mode;
+	fit_tables(live);
+	bpf_program__set_autoattach(live->skel->progs.heap_sweep, false); /* it wants a map */
+	bpf_object__for_each_program(prog, live->skel->obj)
+	{
+		if (!strncmp(bpf_program__name(prog), "heap_", 5))
+			bpf_program__set_autoload(prog, heap__is_on(live));
+	}
+}
+
+void live__heap_set(struct live *live, enum wire_heap_mode mode)
+{
+	__atomic_store_n(&live->skel->bss->heap_mode, mode, __ATOMIC_SEQ_CST);
+}
+
+enum wire_heap_mode live__heap_mode(const struct live *live)
+{
+	return live->skel->bss->heap_mode;
+}
+
+void live__heap_tells_size(struct live *live, bool tells)
+{
+	live->skel->bss->heap_tells_size = tells;
+}
+
+/* Sums a table of one row of u64s for each CPU. */
+static void sum_cpus(const struct bpf_map *map, __u32 key, uint64_t *sums, size_t cnt)
+{
+	int cpus = libbpf_num_possible_cpus();
+	uint64_t *vals = calloc(cpus > 0 ? cpus * cnt : 1, sizeof(*vals));
+
+	memset(sums, 0, cnt * sizeof(*sums));
+	if (vals && cpus > 0 && !bpf_map_lookup_elem(bpf_map__fd(map), &key, vals))
+		for (size_t i = 0; i < cpus * cnt; i++)
+			sums[i % cnt] += vals[i];
+	free(vals);
+}
+
+void live__heap_calls(struct live *live, enum wire_heap_function function,
+		      struct wire_heap_calls *calls)
+{
+	sum_cpus(live->skel->maps.heap_calls, function, (uint64_t *)calls,
+		 sizeof(*calls) / sizeof(uint64_t));
+}
+
+uint64_t live__heap_hits(struct live *live)
+{
+	uint64_t hits;
+
+	sum_cpus(live->skel->maps.heap_hits, 0, &hits, 1);
+	return hits;
+}
+
+int live__heap_wrapper(struct live *live, pid_t pid, uint64_t ip, uint32_t depth)
+{
+	struct wire_wrapper_key key = {.ip = ip, .tgid = pid};
+
+	if (bpf_map_update_elem(bpf_map__fd(live->skel->maps.heap_wrappers), &key, &depth, BPF_ANY))
+		return -errno;
+	live->skel->bss->heap_wrapper_cnt++;
+	return 0;
+}
+
+typedef int (*row_fn)(void *ctx, const void *key, const void *val);
+
+/* Walks a hash table in batches; while it changes an entry may be seen twice, or not at all. */
+static int walk_table(const struct bpf_map *map, row_fn fn, void *ctx)
+{
+	size_t key_sz = bpf_map__key_size(map), val_sz = bpf_map__value_size(map);
+	char *keys = malloc(BATCH * key_sz), *vals = malloc(BATCH * val_sz);
+	LIBBPF_OPTS(bpf_map_batch_opts, opts);
+	__u32 next, *at = NULL;
+	int err = keys && vals ? 0 : -ENOMEM, end = 0;
+
+	while (!end && !err) {
+		__u32 cnt = BATCH;
+
+		end = bpf_map_lookup_batch(bpf_map__fd(map), at, &next, keys, vals, &cnt, &opts);
+		if (end && end != -ENOENT) {
+			err = end;
+			break;
+		}
+		for (__u32 i = 0; i < cnt && !err; i++)
+			err = fn(ctx, keys + i * key_sz, vals + i * val_sz);
+		at = &next;
+	}
+	free(keys);
+	free(vals);
+	return err;
+}
+
+/* Telling what tasks hold. */
+struct telling {
+	struct live *live;
+	live_record_fn fn;
+	void *ctx;
+	uint64_t now;
+	bool at_end;
+	uint64_t *
+		idle; /* tasks that held nothing and whose row did not change since the last look */
+	size_t idle_cnt, idle_cap;
+	struct map64 seen; /* of this look: task -> blocks it gave back */
+};
+
+static int tell_owner(struct telling *telling, uint64_t task, const struct wire_owner *owner)
+{
+	struct wire_heap heap = {
+		.hdr = {.kind = WIRE_HEAP, .sz = sizeof(heap), .ns = telling->now},
+		.task = task,
+	};
+
+	_Static_assert(sizeof(heap) - offsetof(struct wire_heap, current_bytes) == sizeof(*owner),
+		       "a wire_heap ends as a wire_owner");
+	memcpy(&heap.current_bytes, owner, sizeof(*owner));
+	return telling->fn(telling->ctx, &heap, sizeof(heap));
+}
+
+static int on_owner(void *ctx, const void *key, const void *val)
+{
+	struct telling *telling = ctx;
+	const struct wire_owner *owner = val;
+	uint64_t task = *(const uint64_t *)key, before;
+	int err;
+
+	if (telling->at_end)
+		return tell_owner(telling, task, owner);
+	if (owner->current_cnt)
+		return 0;
+	if (!map64__get(&telling->live->owners_idle, task, &before) || before != owner->freed_cnt)
+		return map64__set(&telling->seen, task, owner->freed_cnt);
+	err = array__reserve((void **)&telling->idle, &telling->idle_cap, telling->idle_cnt + 1,
+			     sizeof(*telling->idle));
+	if (!err)
+		telling->idle[telling->idle_cnt++] = task;
+	return err;
+}
+
+/* Tells of a task for good: should it allocate again, its row begins anew. */
+static int tell_idle(struct telling *telling, uint64_t task)
+{
+	int fd = bpf_map__fd(telling->live->skel->maps.owners);
+	struct wire_owner owner;
+
+	if (bpf_map_lookup_elem(fd, &task, &owner) || owner.current_cnt)
+		return 0;
+	if (bpf_map_delete_elem(fd, &task))
+		return 0;
+	return tell_owner(telling, task, &owner);
+}
+
+int live__owners(struct live *live, bool at_end, live_record_fn fn, void *ctx)
+{
+	struct telling telling = {
+		.live = live,
+		.fn = fn,
+		.ctx = ctx,
+		.now = mono_ns(),
+		.at_end = at_end,
+	};
+	int err;
+
+	if (!heap__is_on(live))
+		return 0;
+	err = walk_table(live->skel->maps.owners, on_owner, &telling);
+	for (size_t i = 0; i < telling.idle_cnt && !err; i++)
+		err = tell_idle(&telling, telling.idle[i]);
+	free(telling.idle);
+	map64__free(&live->owners_idle);
+	live->owners_idle = telling.seen;
+	return err;
+}
+
+/* What is held at the end, by task and site. */
+struct holding {
+	uint64_t now;
+	struct map64 idx; /* hash of task and site -> row + 1 */
+	struct wire_use *rows;
+	size_t cnt, cap;
+};
+
+static struct wire_use *row_of(struct holding *holding, uint64_t task, uint64_t site)
+{
+	uint64_t key = hash64(task ^ hash64(site)), idx;
+	int err;
+
+	if (holding->cnt >= HELD_MAX)
+		site = OBJECT_IS_SITE; /* a site that is not known; one more for each task */
+	for (; map64__get(&holding->idx, key, &idx); key++)
+		if (holding->rows[idx].key.task == task && holding->rows[idx].key.object == site)
+			return &holding->rows[idx];
+	err = array__reserve((void **)&holding->rows, &holding->cap, holding->cnt + 1,
+			     sizeof(*holding->rows));
+	if (err || map64__set(&holding->idx, key, holding->cnt))
+		return NULL;
+	holding->rows[holding->cnt] = (struct wire_use){
+		.hdr = {.kind = WIRE_USE, .sz = sizeof(struct wire_use), .ns = holding->now},
+		.key = {.task = task, .object = site, .op = IO_HOLD},
+	};
+	return &holding->rows[holding->cnt++];
+}
+
+/* As bpf/io.bpf.c has it. */
+static unsigned int bucket_of(uint64_t ns)
+{
+	unsigned int log = 63 - __builtin_clzll(ns | 1), idx;
+
+	if (log < IO_MIN_LOG2)
+		return 0;
+	idx = (log - IO_MIN_LOG2) * 4 + (ns >> (log - 2) & 3);
+	return idx < IO_BUCKETS ? idx : IO_BUCKETS - 1;
+}
+
+static int on_block(void *ctx, const void *key, const void *val)
+{
+	struct holding *holding = ctx;
+	const struct wire_block *block = val;
+	struct wire_use *row = row_of(holding, block->owner, block->site);
+	uint64_t age = holding->now > block->ns ? holding->now - block->ns : 1, cnt = 1;
+
+	(void)key;
+	if (!row)
+		return -ENOMEM;
+	if (block->sz && block->weight > block->sz)
+		cnt = block->weight / block->sz;
+	row->val.cnt += cnt;
+	row->val.bytes += block->weight;
+	row->val.ns += age * cnt;
+	if (age > row->val.max_ns)
+		row->val.max_ns = age;
+	row->val.latency[bucket_of(age)] += cnt;
+	return 0;
+}
+
+int live__held(struct live *live, live_record_fn fn, void *ctx)
+{
+	struct holding holding = {.now = live->skel->bss->stop_ns};
+	int err;
+
+	if (!heap__is_on(live))
+		return 0;
+	err = walk_table(live->skel->maps.blocks, on_block, &holding);
+	for (size_t i = 0; i < holding.cnt && !err; i++)
+		err = fn(ctx, &holding.rows[i], sizeof(holding.rows[i]));
+	free(holding.rows);
+	map64__free(&holding.idx);
+	return err;
+}
+
+static void sweep(struct live *live)
+{
+	struct asyncscope *skel = live->skel;
+	int err = iter__run_map(skel->progs.heap_sweep, bpf_map__fd(skel->maps.blocks));
+
+	if (err)
+		log_warn("cannot go over the table of blocks: %s", strerror(-err));
+}
+
+void live__heap_forget(struct live *live, pid_t pid, uint64_t before_ns)
+{
+	if (!heap__is_on(live))
+		return;
+	live->skel->bss->heap_gone_ns = before_ns;
+	__atomic_store_n(&live->skel->bss->heap_gone_tgid, pid, __ATOMIC_SEQ_CST);
+	sweep(live);
+	__atomic_store_n(&live->skel->bss->heap_gone_tgid, 0, __ATOMIC_SEQ_CST);
+}
+
+bool live__heap_trim(struct live *live)
+{
+	struct asyncscope *skel = live->skel;
+	uint32_t entries;
+
+	if (!heap__is_on(live))
+		return false;
+	entries = bpf_map__max_entries(skel->maps.blocks);
+	if (live__gauge(live, GAUGE_HEAP_BLOCKS) < (int64_t)entries - entries / 8 ||
+	    skel->bss->heap_shift >= SHIFT_MAX)
+		return false;
+	__atomic_fetch_add(&skel->bss->heap_shift, 1, __ATOMIC_SEQ_CST);
+	sweep(live);
+	return true;
+}
+
+uint32_t live__heap_weight(const struct live *live)
+{
+	return 1u << live->skel->bss->heap_shift;
+}
