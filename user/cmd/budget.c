@@ -29,10 +29,12 @@
 #define REGRET_NS      (30 * S) /* a step down so soon after a step up makes the next one wait longer */
 #define WINDOW_NS      (200 * MS)
 #define WINDOW_MIN_NS  (100 * MS)
-#define PERIOD_MAX_NS  (10 * S)
+#define PERIOD_MAX_NS  (30 * S)
 #define DUTY_MIN       ((double)WINDOW_MIN_NS / PERIOD_MAX_NS)
 #define DUTY_MAX       0.5
 #define WINDOWS_SEEN   2 /* before they are believed */
+#define WORK_MIN       0.01 /* of its CPU time is taken for the target's work in any case */
+#define RATIO          0.5 /* until it is known: of a malloc and a free, one returns something */
 #define LOOK_NS        (10 * S) /* after this what is off is looked at for a moment */
 #define RUNS_NS        (1 * S) /* programs are timed for so long after a step, and at the start: */
 #define RUNS_START_NS  (3 * S)
@@ -43,26 +45,30 @@ static const struct ladder {
 	const char *name;
 	const char *costs; /* the subject of "... cost 38%" */
 	unsigned int kinds; /* bits: what it pays for */
+	int base; /* the one of them that it pays for in all states */
 	unsigned int state_cnt;
 	struct {
 		const char *name;
 		enum how how;
+		unsigned int unpaid; /* of the kinds, those that are not for this state */
 	} states[BUDGET_STATE_MAX];
 } ladders[BUDGET_WHAT_CNT] = {
 	[BUDGET_HEAP] = {"heap",
 			 "probes on malloc and free",
 			 1 << BUDGET_HEAP_ENTRY | 1 << BUDGET_HEAP_RETURN,
+			 BUDGET_HEAP_ENTRY,
 			 5,
-			 {{"exact", HOW_ON},
-			  {"sampled", HOW_ON},
-			  {"counting", HOW_ON},
-			  {"windows", HOW_WINDOWS},
-			  {"off", HOW_OFF}}},
+			 {{"exact", HOW_ON, 0},
+			  {"sampled", HOW_ON, 0},
+			  {"counting", HOW_ON, 1 << BUDGET_HEAP_RETURN},
+			  {"windows", HOW_WINDOWS, 0},
+			  {"off", HOW_OFF, 1 << BUDGET_HEAP_RETURN}}},
 	[BUDGET_IO] = {"io",
 		       "hooks of the host's system calls",
 		       1 << BUDGET_SYSCALL,
+		       BUDGET_SYSCALL,
 		       3,
-		       {{"exact", HOW_ON}, {"windows", HOW_WINDOWS}, {"off", HOW_OFF}}},
+		       {{"exact", HOW_ON, 0}, {"windows", HOW_WINDOWS, 0}, {"off", HOW_OFF, 0}}},
 };
 
 static const struct {
@@ -86,15 +92,16 @@ struct row {
 	/* windows, and looks at what is off */
 	double duty;
 	uint64_t edge_ns; /* when it is armed or disarmed next */
-	uint64_t window_ns; /* when it was armed */
+	uint64_t window_ns; /* when that began, */
+	uint64_t armed_ns; /* and when it was done */
 	uint64_t look_ns; /* between looks */
 	unsigned int window_cnt;
 	/* stepping up */
 	uint64_t calm_ns; /* since when it could be, or 0 */
 	uint64_t hold_ns; /* for how long that must be so */
 	uint64_t up_ns; /* when it was, last */
-	/* the account */
-	uint64_t armed_sum_ns, state_sum_ns[BUDGET_STATE_MAX];
+	double looked[BUDGET_STATE_MAX]; /* how much of the target's work was done meanwhile, */
+	double used; /* and how much CPU time it used for that */
 };
 
 struct budget {
@@ -105,8 +112,10 @@ struct budget {
 	bool begun;
 	struct mean cpu, tracer;
 	struct mean rate[BUDGET_KIND_CNT]; /* hits per ns, while armed */
+	double ratio[BUDGET_KIND_CNT]; /* hits by hits of the kind that its row always pays for */
 	struct mean run[BUDGET_KIND_CNT]; /* ns of programs per hit */
 	struct row rows[BUDGET_WHAT_CNT];
+	double work; /* the target's, so far: CPU time without what probes took of it */
 	uint64_t over_ns; /* since when it has been too much, or 0 */
 	uint64_t step_ns; /* when something was switched, last */
 };
@@ -149,6 +158,8 @@ struct budget *budget__new(const struct budget_options *options)
 		return NULL;
 	budget->options = *options;
 	budget->allowed = options->percent / 100;
+	for (int kind = 0; kind < BUDGET_KIND_CNT; kind++)
+		budget->ratio[kind] = RATIO;
 	for (int what = 0; what < BUDGET_WHAT_CNT; what++) {
 		struct row *row = &budget->rows[what];
 
@@ -167,6 +178,14 @@ void budget__free(struct budget *budget)
 	free(budget);
 }
 
+static int row_of(int kind)
+{
+	for (int what = 0; what < BUDGET_WHAT_CNT; what++)
+		if (ladders[what].kinds >> kind & 1)
+			return what;
+	return -1;
+}
+
 static double trap_of(const struct budget *budget, int kind)
 {
 	int64_t ns = budget->options.trap_ns[kind];
@@ -174,22 +193,37 @@ static double trap_of(const struct budget *budget, int kind)
 	return ns >= 0 ? ns : kinds[kind].trap_ns;
 }
 
-/* While it is armed, as it is now. */
-static double cost_armed(const struct budget *budget, unsigned int mask)
+/* Hits per ns while it is armed, also of what is not hit in the present state. */
+static double rate_of(const struct budget *budget, int kind)
 {
+	int what = row_of(kind);
+
+	if (what < 0 || kind == ladders[what].base)
+		return budget->rate[kind].val;
+	return budget->rate[ladders[what].base].val * budget->ratio[kind];
+}
+
+static double cost_of(const struct budget *budget, int kind)
+{
+	return rate_of(budget, kind) * (trap_of(budget, kind) + budget->run[kind].val);
+}
+
+/* While it is armed, as it is now. */
+static double cost_armed(const struct budget *budget, enum budget_what what)
+{
+	const struct ladder *ladder = &ladders[what];
+	unsigned int paid = ladder->kinds & ~ladder->states[budget->rows[what].state].unpaid;
 	double sum = 0;
 
 	for (int kind = 0; kind < BUDGET_KIND_CNT; kind++)
-		if (mask >> kind & 1)
-			sum += budget->rate[kind].val *
-			       (trap_of(budget, kind) + budget->run[kind].val);
+		sum += paid >> kind & 1 ? cost_of(budget, kind) : 0;
 	return sum;
 }
 
 static double row_cost(const struct budget *budget, enum budget_what what)
 {
 	const struct row *row = &budget->rows[what];
-	double on = cost_armed(budget, ladders[what].kinds);
+	double on = cost_armed(budget, what);
 
 	switch (how_of(row, what)) {
 	case HOW_ON:
@@ -211,15 +245,15 @@ static bool in_target(enum budget_what what)
 
 static void add_up(const struct budget *budget, struct cost *cost)
 {
-	unsigned int fixed = (1U << BUDGET_KIND_CNT) - 1;
-	double own = cost_armed(budget, 1U << BUDGET_PROBE);
+	double own = cost_of(budget, BUDGET_PROBE);
 
+	cost->fixed = budget->tracer.val;
+	for (int kind = 0; kind < BUDGET_KIND_CNT; kind++)
+		cost->fixed += row_of(kind) < 0 ? cost_of(budget, kind) : 0;
 	for (int what = 0; what < BUDGET_WHAT_CNT; what++) {
 		cost->rows[what] = row_cost(budget, what);
-		fixed &= ~ladders[what].kinds;
 		own += in_target(what) ? cost->rows[what] : 0;
 	}
-	cost->fixed = cost_armed(budget, fixed) + budget->tracer.val;
 	cost->total = cost->fixed;
 	for (int what = 0; what < BUDGET_WHAT_CNT; what++)
 		cost->total += cost->rows[what];
@@ -246,18 +280,20 @@ static double run_in(const struct budget *budget, enum budget_what what, unsigne
 static double cost_in(const struct budget *budget, enum budget_what what, unsigned int state,
 		      bool going_down)
 {
+	unsigned int paid = ladders[what].kinds & ~ladders[what].states[state].unpaid;
 	double sum = 0;
 
 	for (int kind = 0; kind < BUDGET_KIND_CNT; kind++)
-		if (ladders[what].kinds >> kind & 1)
-			sum += budget->rate[kind].val *
+		if (paid >> kind & 1)
+			sum += rate_of(budget, kind) *
 			       (trap_of(budget, kind) +
 				run_in(budget, what, state, kind, going_down));
 	return sum;
 }
 
 /* What it may cost if all is to keep within `aim` of the budget. Of what the others cost it leaves each
- * no more than an equal part: the rest is theirs to step down. */
+ * no more than an equal part: the rest is theirs to step down. What makes no difference it may cost in
+ * any case: what no step can lower must not blind the recording. */
 static double room_for(const struct budget *budget, enum budget_what what, const struct cost *cost,
 		       double aim)
 {
@@ -269,18 +305,16 @@ static double room_for(const struct budget *budget, enum budget_what what, const
 	for (int other = 0; other < BUDGET_WHAT_CNT; other++)
 		if (other != (int)what)
 			room -= min(cost->rows[other], part);
-	return room;
+	return max(room, PART_MIN * budget->allowed * cpu);
 }
 
 /* The part of the time that windows may take. */
 static double duty_for(const struct budget *budget, enum budget_what what, const struct cost *cost,
 		       double aim)
 {
-	double on = cost_armed(budget, ladders[what].kinds);
+	double on = cost_armed(budget, what);
 	double room = room_for(budget, what, cost, aim);
 
-	if (room <= 0)
-		return 0;
 	return on > 0 ? min(room / on, DUTY_MAX) : DUTY_MAX;
 }
 
@@ -305,10 +339,12 @@ static void arm(struct budget *budget, enum budget_what what, bool armed)
 {
 	struct row *row = &budget->rows[what];
 
+	if (armed)
+		row->window_ns = budget->last.now_ns;
 	if (budget->options.apply(budget->options.ctx, what, row->state, armed))
 		return;
 	row->armed = armed;
-	row->window_ns = budget->last.now_ns;
+	row->armed_ns = budget->options.now_ns(budget->options.ctx);
 	if (armed)
 		age(budget, what, how_of(row, what) == HOW_WINDOWS ? WINDOW_NS : 0);
 }
@@ -365,6 +401,7 @@ static bool step_to(struct budget *budget, enum budget_what what, unsigned int s
 	}
 	row->state = state;
 	row->armed = how == HOW_ON;
+	row->armed_ns = budget->options.now_ns(budget->options.ctx);
 	row->window_cnt = 0;
 	row->calm_ns = 0;
 	row->look_ns = LOOK_NS;
@@ -394,7 +431,7 @@ static void lower(struct budget *budget, enum budget_what what, const struct cos
 	struct row *row = &budget->rows[what];
 	double duty = duty_for(budget, what, cost, WINDOWS_ROOM);
 	double fits = room_for(budget, what, cost, ROOM);
-	double part = cost_armed(budget, ladder->kinds);
+	double part = cost_armed(budget, what);
 
 	for (unsigned int state = row->state + 1; state < ladder->state_cnt; state++) {
 		enum how how = ladder->states[state].how;
@@ -497,18 +534,18 @@ static void step_up(struct budget *budget, const struct cost *cost)
 static void end_window(struct budget *budget, enum budget_what what)
 {
 	struct row *row = &budget->rows[what];
-	uint64_t now = budget->last.now_ns;
-	uint64_t len = now - row->window_ns;
 	struct cost cost;
+	uint64_t now, len;
 
 	arm(budget, what, false);
+	now = budget->options.now_ns(budget->options.ctx);
+	len = now - row->window_ns;
 	row->window_cnt++;
 	add_up(budget, &cost);
 	row->duty = duty_for(budget, what, &cost, WINDOWS_ROOM);
 	if (row->duty >= DUTY_MIN)
 		row->edge_ns = now + len * (1 / row->duty - 1);
-	else if (!step_to(budget, what, row->state + 1, &cost,
-			  cost_armed(budget, ladders[what].kinds))) {
+	else if (!step_to(budget, what, row->state + 1, &cost, cost_armed(budget, what))) {
 		row->duty = DUTY_MIN;
 		row->edge_ns = now + PERIOD_MAX_NS;
 	}
@@ -553,22 +590,14 @@ static void turn_edges(struct budget *budget)
 			continue;
 		if (!row->armed) {
 			arm(budget, what, true);
-			row->edge_ns =
-				now + (how == HOW_OFF ? WINDOW_MIN_NS : window_len(row->duty));
+			row->edge_ns = row->armed_ns +
+				       (how == HOW_OFF ? WINDOW_MIN_NS : window_len(row->duty));
 		} else if (how == HOW_WINDOWS) {
 			end_window(budget, what);
 		} else {
 			end_look(budget, what);
 		}
 	}
-}
-
-static int row_of(int kind)
-{
-	for (int what = 0; what < BUDGET_WHAT_CNT; what++)
-		if (ladders[what].kinds >> kind & 1)
-			return what;
-	return -1;
 }
 
 static void take_count(struct budget *budget, int kind, const struct budget_count *now)
@@ -579,7 +608,11 @@ static void take_count(struct budget *budget, int kind, const struct budget_coun
 	int what = row_of(kind);
 	struct row *row = what < 0 ? NULL : &budget->rows[what];
 
-	if (row && !row->armed)
+	/* it was armed in the middle of a time that was counted in */
+	if (row && row->armed_ns > budget->last.now_ns &&
+	    span > row->armed_ns - budget->last.now_ns)
+		span -= row->armed_ns - budget->last.now_ns;
+	if (row && (!row->armed || ladders[what].states[row->state].unpaid >> kind & 1))
 		return;
 	if (span > 0)
 		mean__add(&budget->rate[kind],
@@ -589,6 +622,51 @@ static void take_count(struct budget *budget, int kind, const struct budget_coun
 	mean__add(&budget->run[kind], (now->run_ns - last->run_ns) / runs, span > 0 ? span : 1);
 	if (row)
 		row->run_ns[row->state][kind] = budget->run[kind].val;
+}
+
+static void take_ratios(struct budget *budget)
+{
+	for (int kind = 0; kind < BUDGET_KIND_CNT; kind++) {
+		int what = row_of(kind);
+		double base = what < 0 ? 0 : budget->rate[ladders[what].base].val;
+
+		if (base > 0 && budget->rows[what].armed &&
+		    !(ladders[what].states[budget->rows[what].state].unpaid >> kind & 1))
+			budget->ratio[kind] = budget->rate[kind].val / base;
+	}
+}
+
+/* What probes took of the target's CPU time meanwhile. */
+static double taken(const struct budget *budget, const struct budget_input *input)
+{
+	double span = input->now_ns - budget->last.now_ns, sum = 0;
+
+	for (int kind = 0; kind < BUDGET_KIND_CNT; kind++) {
+		const struct budget_count *last = &budget->last.counts[kind];
+		const struct budget_count *now = &input->counts[kind];
+		double hits = now->hits - last->hits;
+
+		if (!kinds[kind].in_target)
+			continue;
+		if (now->span_ns - last->span_ns < span / 2)
+			hits = row_of(kind) < 0 ? budget->rate[kind].val * span : 0;
+		sum += hits * (trap_of(budget, kind) + budget->run[kind].val);
+	}
+	return sum;
+}
+
+/* Shares are of work, not of time: while it is looked at the target gets less done. */
+static void take_work(struct budget *budget, const struct budget_input *input)
+{
+	double cpu = max(input->target_cpu_ns - budget->last.target_cpu_ns, 0);
+	double work = max(cpu - taken(budget, input), cpu * WORK_MIN);
+
+	budget->work += work;
+	for (int what = 0; what < BUDGET_WHAT_CNT; what++)
+		if (budget->rows[what].armed) {
+			budget->rows[what].looked[budget->rows[what].state] += work;
+			budget->rows[what].used += cpu;
+		}
 }
 
 static void take(struct budget *budget, const struct budget_input *input)
@@ -601,12 +679,8 @@ static void take(struct budget *budget, const struct budget_input *input)
 	budget->tracer.val += (own - budget->tracer.val) * (1 - exp(-span / TRACER_MEAN_NS));
 	for (int kind = 0; kind < BUDGET_KIND_CNT; kind++)
 		take_count(budget, kind, &input->counts[kind]);
-	for (int what = 0; what < BUDGET_WHAT_CNT; what++) {
-		struct row *row = &budget->rows[what];
-
-		row->state_sum_ns[row->state] += row->armed ? span : 0;
-		row->armed_sum_ns += row->armed ? span : 0;
-	}
+	take_ratios(budget);
+	take_work(budget, input);
 }
 
 static void decide(struct budget *budget)
@@ -663,21 +737,32 @@ bool budget__wants_runs(const struct budget *budget)
 	return false;
 }
 
-static double part_of(const struct budget *budget, uint64_t ns)
+double budget__state_share(const struct budget *budget, enum budget_what what, unsigned int state)
 {
-	uint64_t all = budget->last.now_ns - budget->begin_ns;
+	const struct row *row = &budget->rows[what];
 
-	return all ? (double)ns / all : 0;
+	if (budget->work > 0)
+		return row->looked[state] / budget->work;
+	return row->armed && row->state == state;
 }
 
 double budget__share(const struct budget *budget, enum budget_what what)
 {
-	return part_of(budget, budget->rows[what].armed_sum_ns);
+	double sum = 0;
+
+	for (unsigned int state = 0; state < ladders[what].state_cnt; state++)
+		sum += budget__state_share(budget, what, state);
+	return min(sum, 1);
 }
 
-double budget__state_share(const struct budget *budget, enum budget_what what, unsigned int state)
+double budget__burden(const struct budget *budget, enum budget_what what)
 {
-	return part_of(budget, budget->rows[what].state_sum_ns[state]);
+	const struct row *row = &budget->rows[what];
+	double work = 0;
+
+	for (unsigned int state = 0; state < ladders[what].state_cnt; state++)
+		work += row->looked[state];
+	return row->used > 0 ? 1 - work / row->used : 0;
 }
 
 double budget__cost(const struct budget *budget)

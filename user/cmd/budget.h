@@ -69,6 +69,8 @@ struct budget_options {
 	/* Switches; 0 or -errno: that state cannot be had here, and is not tried again. In the states
 	 * `windows` and `off` it is looked at only while `armed`. */
 	int (*apply)(void *ctx, enum budget_what what, unsigned int state, bool armed);
+	/* Switching takes a while, which the target pays for, too. */
+	uint64_t (*now_ns)(void *ctx);
 	void (*tell)(void *ctx, const struct budget_step *step);
 	void *ctx;
 };
@@ -82,10 +84,12 @@ void budget__tick(struct budget *budget, const struct budget_input *input);
 /* Is it worth having the kernel time the programs now? */
 bool budget__wants_runs(const struct budget *budget);
 
-/* Of the time so far: in how much of it it was looked at, and in how much of it so in that state.
- * Totals from windows are estimated with 1 / share as their weight. */
+/* Of the target's work so far: in how much of it was it looked at, and in how much of it so in that
+ * state. Totals from windows are estimated with 1 / share as their weight. */
 double budget__share(const struct budget *budget, enum budget_what what);
 double budget__state_share(const struct budget *budget, enum budget_what what, unsigned int state);
+/* How much of the target's CPU time went into these probes while they were there. */
+double budget__burden(const struct budget *budget, enum budget_what what);
 /* What all costs now, of the target's CPU time; -1 = not known yet. */
 double budget__cost(const struct budget *budget);
 const char *budget_what_name(enum budget_what what);

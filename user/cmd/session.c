@@ -55,7 +55,7 @@ static void attach_probes(struct session *session, struct process *process)
 	/* a command's probes are there before it execs */
 	if (!plan__same(process->plan, plan)) {
 		live__drop_plan(session->live, process->target->pid);
-		live__attach_plan(session->live, plan, NULL);
+		control__attach(session, plan, NULL);
 	}
 	plan__free(process->plan);
 	process->plan = plan;
@@ -75,7 +75,7 @@ static void on_maps(struct session *session, const struct event *event)
 	plan = plan__new(process->target, &options);
 	if (!plan)
 		return;
-	live__attach_plan(session->live, plan, process->plan);
+	control__attach(session, plan, process->plan);
 	plan__free(process->plan);
 	process->plan = plan;
 	memory__attached(session, process);
@@ -398,9 +398,10 @@ int session__start(struct session *session)
 
 		process->cpu_start_ns = target_cpu_ns(process->target->pid);
 	}
+	control__arm(session);
 	if (live__arm(session->live, &session->armed_ns))
 		return EXIT_ENVIRONMENT;
-	if (start_feed(session)) {
+	if (start_feed(session) || control__start(session)) {
 		log_err("no memory");
 		return EXIT_FAILED;
 	}
@@ -686,5 +687,6 @@ void session__close(struct session *session)
 	free(session->processes);
 	names__free(session);
 	symbols__free(session->symbols);
+	control__free(&session->control);
 	model__free(session->model);
 }

@@ -67,6 +67,7 @@ void heap__fit(struct live *live)
 
 void live__heap_set(struct live *live, enum wire_heap_mode mode)
 {
+	__atomic_fetch_add(&live->skel->bss->heap_epoch, 1, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&live->skel->bss->heap_mode, mode, __ATOMIC_SEQ_CST);
 }
 

@@ -108,14 +108,31 @@ uint64_t live__loss(struct live *live, enum wire_loss loss);
 uint64_t live__recursion_misses(struct live *live);
 uint64_t live__kernel_memory(struct live *live);
 
+/* What programs are run by, as far as their costs are told apart. */
+enum live_hook {
+	LIVE_HEAP_ENTRY,
+	LIVE_HEAP_RETURN,
+	LIVE_PROBE, /* of runtimes */
+	LIVE_SYSCALL, /* of the whole host */
+	LIVE_HOOK, /* scheduler, samples, disks, sockets */
+	LIVE_HOOK_CNT
+};
+
+struct live_runs {
+	uint64_t ns, cnt;
+};
+
 /* What the programs cost, measured by the kernel in short windows (it costs some itself). */
 struct live_cost {
-	uint64_t hook_ns, hook_runs; /* scheduler and sampling programs, whole recording */
+	uint64_t hook_ns, hook_runs; /* all that is no uprobe, whole recording */
 	uint64_t probe_ns, probe_runs; /* uprobe programs, within the windows */
 	uint64_t window_ns;
 };
-/* To be called about every 100 ms; opens and closes the windows. */
-void live__measure(struct live *live, uint64_t now_ns);
+/* To be called about every 100 ms; opens and closes the windows. wanted: measure now and until further
+ * notice. */
+void live__measure(struct live *live, uint64_t now_ns, bool wanted);
+/* What was run within all windows until now; returns how long they are together. */
+uint64_t live__runs(struct live *live, struct live_runs runs[LIVE_HOOK_CNT]);
 void live__cost(struct live *live, uint64_t duration_ns, struct live_cost *cost);
 
 #endif

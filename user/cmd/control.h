@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The control loop of a recording: feeds the budget with what was counted, switches what it says, and
+ * notes its steps in the model. Called by session.c, record.c and meta.c. */
+#ifndef CMD_CONTROL_H
+#define CMD_CONTROL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cmd/budget.h"
+#include "runtime/runtime.h"
+
+struct session;
+struct process;
+
+struct control {
+	struct budget *budget;
+	uint64_t heap_hits, heap_allocs; /* at the last look */
+	uint64_t entries, returns; /* of the heap's probes, so far */
+	bool heap_armed, heap_returns; /* its probes are there */
+	bool heap_stepped; /* blocks were not followed for a while */
+	uint64_t now_ns; /* of the last look */
+};
+
+/* Attaches what costs most, shortly before all is armed: until then it is of no use. */
+void control__arm(struct session *session);
+/* Armed: the account begins. 0 or -errno. */
+int control__start(struct session *session);
+/* To be called about every 100 ms, after session__care(). */
+void control__tick(struct session *session, uint64_t now_ns);
+void control__free(struct control *control);
+
+/* Attaches of a plan what is wanted now; `present`: what is there already, or NULL. */
+void control__attach(struct session *session, const struct plan *plan, const struct plan *present);
+/* What was only looked at for a part of the time; into the model, after all capabilities. */
+void control__caps(struct session *session);
+
+#endif
