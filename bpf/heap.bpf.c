@@ -44,14 +44,6 @@ struct {
 	__type(value, struct wire_heap_calls);
 } heap_calls SEC(".maps");
 
-/* Hits of the probes here: what they cost is the number of traps. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, u32);
-	__type(value, u64);
-} heap_hits SEC(".maps");
-
 /* The places that user space has been told of. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -71,19 +63,10 @@ struct {
 
 static __always_inline struct thread_state *heap_thread(void)
 {
-	struct thread_state *thread;
-	u32 zero = 0;
-	u64 *hits;
+	struct thread_state *thread = heap_mode < HEAP_MODE_OFF ? io_thread() : NULL;
 
-	if (heap_mode >= HEAP_MODE_OFF)
-		return NULL;
-	thread = io_thread();
-	if (!thread)
-		return NULL;
-	hits = bpf_map_lookup_elem(&heap_hits, &zero);
-	if (hits)
-		__sync_fetch_and_add(hits, 1);
-	innermost(thread)->c[COUNTER_PROBE_HITS]++;
+	if (thread)
+		innermost(thread)->c[COUNTER_PROBE_HITS]++;
 	return thread;
 }
 
@@ -96,7 +79,7 @@ static __always_inline void count_call(u32 function, u64 bytes, bool failed)
 	__sync_fetch_and_add(&calls->calls, 1);
 	if (failed)
 		__sync_fetch_and_add(&calls->failed, 1);
-	else
+	else if (bytes)
 		__sync_fetch_and_add(&calls->bytes, bytes);
 }
 
@@ -131,8 +114,6 @@ static __noinline int account_free(struct wire_block *block, u64 now)
 	gauge_add(GAUGE_HEAP_BLOCKS, -1);
 	gauge_add(GAUGE_HEAP_LIVE, -block->weight);
 	if (owner) {
-		__sync_fetch_and_add(&owner->current_bytes, -block->weight);
-		__sync_fetch_and_add(&owner->current_cnt, -cnt);
 		__sync_fetch_and_add(&owner->freed_bytes, block->weight);
 		__sync_fetch_and_add(&owner->freed_cnt, cnt);
 	}
@@ -153,16 +134,30 @@ static __always_inline bool take(struct wire_block_key *key, struct wire_block *
 
 static __always_inline void own(struct wire_owner *owner, struct wire_block *block)
 {
-	u64 current;
+	volatile struct wire_owner *others = owner;
+	u64 held;
 
 	gauge_add(GAUGE_HEAP_BLOCKS, 1);
 	gauge_add(GAUGE_HEAP_LIVE, block->weight);
-	__sync_fetch_and_add(&owner->current_cnt, block_cnt(block));
-	__sync_fetch_and_add(&owner->current_bytes, block->weight);
-	current = *(volatile u64 *)&owner->current_bytes;
-	/* a task runs in one place at a time: nobody else raises its peak */
-	if (current > owner->peak_bytes && (s64)current > 0)
-		owner->peak_bytes = current;
+	owner->taken_cnt += block_cnt(block);
+	owner->taken_bytes += block->weight;
+	held = owner->taken_bytes + others->swept_bytes - others->freed_bytes;
+	if ((s64)held > (s64)owner->peak_bytes)
+		owner->peak_bytes = held;
+}
+
+/* glibc's word in front of a block: its size with that word, and flags: mapped on its own. */
+static __always_inline void ask_size(struct wire_owner *owner, u64 addr, u64 sz)
+{
+	u64 word = 0, usable;
+
+	if (bpf_probe_read_user(&word, sizeof(word), (void *)(addr - 8)))
+		return;
+	usable = (word & ~7ULL) - (word & 2 ? 16 : 8);
+	if (usable < sz)
+		return;
+	owner->usable_bytes += usable;
+	owner->asked_bytes += sz;
 }
 
 /* Puts a block into the table. */
@@ -185,10 +180,13 @@ static __noinline int keep(struct thread_state *thread, struct wire_block_key *k
 			account_free(missed, block->ns);
 		err = bpf_map_update_elem(&blocks, key, block, BPF_NOEXIST);
 	}
-	if (err)
+	if (err) {
 		count_loss(LOSS_HEAP_FULL);
-	else
-		own(owner, block);
+		return 0;
+	}
+	own(owner, block);
+	if (heap_tells_size)
+		ask_size(owner, key->addr, block->sz);
 	return 0;
 }
 
@@ -211,8 +209,8 @@ static __always_inline bool is_inside(struct heap_call *call, u32 function, u64 
 		return false;
 	if (heap_mode >= HEAP_MODE_COUNTING)
 		return function == HEAP_MALLOC && sz == call->sz && sp <= call->sp;
-	/* it may jump there as its last deed */
-	return sp < call->sp || (sp == call->sp && function != call->function);
+	/* as its last deed it may jump to another one, or to one of its kind */
+	return sp < call->sp || (sp == call->sp && (function != call->function || sz == call->sz));
 }
 
 static __always_inline u64 site_id(u32 tgid, u64 ip)
@@ -243,18 +241,14 @@ static __always_inline u64 caller(u32 tgid, u64 ip, u64 sp)
 	return key.ip;
 }
 
-/* glibc's word in front of a block: its size with that word, and flags: mapped on its own. */
-static __always_inline void ask_size(struct wire_owner *owner, u64 addr, u64 sz)
+/* The place that allocates, made known if need be. */
+static __always_inline u64 site_of(u32 tgid, u64 ip, u64 sp)
 {
-	u64 word = 0, usable;
+	u64 at = caller(tgid, ip, sp), site = site_id(tgid, at);
 
-	if (bpf_probe_read_user(&word, sizeof(word), (void *)(addr - 8)))
-		return;
-	usable = (word & ~7ULL) - (word & 2 ? 16 : 8);
-	if (usable < sz)
-		return;
-	__sync_fetch_and_add(&owner->usable_bytes, usable);
-	__sync_fetch_and_add(&owner->asked_bytes, sz);
+	if (!bpf_map_lookup_elem(&sites, &site) && emit_site(tgid, site, at))
+		bpf_map_update_elem(&sites, &site, &at, BPF_ANY);
+	return site;
 }
 
 /* It has returned a block; sp: behind the return. */
@@ -263,27 +257,16 @@ static __always_inline void allocated(struct thread_state *thread, u64 addr, u64
 	struct frame *frame = innermost(thread);
 	struct wire_block_key key = {.addr = addr, .tgid = thread->tgid};
 	struct wire_block block = {.owner = frame->task, .sz = thread->heap.sz};
-	struct wire_owner *owner;
 
 	frame->c[COUNTER_HEAP_ALLOCS]++;
 	frame->c[COUNTER_HEAP_ALLOC_BYTES] += block.sz;
 	block.weight = weigh(block.sz);
 	if (heap_mode > HEAP_MODE_SAMPLED || (!block.weight && block.sz))
 		return;
-	ip = caller(key.tgid, ip, sp);
-	block.site = site_id(key.tgid, ip);
-	block.ns = bpf_ktime_get_ns();
-	if (use_add(block.owner, block.site, USE_MANY(IO_ALLOC, USE_DONE, block_cnt(&block)), 0,
-		    block.weight) &&
-	    !bpf_map_lookup_elem(&sites, &block.site) && emit_site(key.tgid, block.site, ip))
-		bpf_map_update_elem(&sites, &block.site, &ip, BPF_ANY);
-	if (heap_tells_size) {
-		owner = owner_of(block.owner);
-		if (owner)
-			ask_size(owner, addr, block.sz);
-	}
 	if (!is_kept(addr))
 		return;
+	block.site = site_of(key.tgid, ip, sp);
+	block.ns = bpf_ktime_get_ns();
 	block.shift = heap_shift & 31;
 	block.weight <<= block.shift;
 	keep(thread, &key, &block);
@@ -299,6 +282,7 @@ static __always_inline void forget_call(struct thread_state *thread)
 		return;
 	call->epoch = heap_epoch;
 	call->sp = 0;
+	call->freed = 0;
 	if (call->has_old)
 		account_free(&call->old, bpf_ktime_get_ns());
 	call->has_old = 0;
@@ -347,6 +331,9 @@ static __always_inline int ends(u64 result, u64 ip, u64 sp)
 	count_call(call->function, call->sz, failed);
 	if (result)
 		allocated(thread, result, ip, sp + sizeof(u64));
+	else if (failed)
+		use_add(innermost(thread)->task, site_of(thread->tgid, ip, sp + sizeof(u64)),
+			USE(IO_ALLOC, USE_FAILED), 0, 0);
 	return 0;
 }
 
@@ -361,6 +348,7 @@ static __always_inline int begins(struct pt_regs *ctx, u32 function, u64 sz, u64
 		return 0;
 	forget_call(thread);
 	call = &thread->heap;
+	call->freed = 0;
 	if (is_inside(call, function, sp, sz)) {
 		count_loss(LOSS_HEAP_NESTED);
 		if (heap_mode >= HEAP_MODE_COUNTING)
@@ -396,9 +384,10 @@ static __always_inline int begins(struct pt_regs *ctx, u32 function, u64 sz, u64
 
 static __always_inline int frees(struct pt_regs *ctx, u32 function, u64 addr)
 {
-	struct thread_state *thread;
 	struct wire_block_key key = {.addr = addr};
-	struct wire_block *block;
+	u64 sp = PT_REGS_SP(ctx);
+	struct thread_state *thread;
+	struct heap_call *call;
 
 	if (!addr)
 		return 0;
@@ -406,16 +395,22 @@ static __always_inline int frees(struct pt_regs *ctx, u32 function, u64 addr)
 	if (!thread)
 		return 0;
 	forget_call(thread);
-	if (is_inside(&thread->heap, function, PT_REGS_SP(ctx), 0))
+	call = &thread->heap;
+	/* called by realloc(), or by another one that frees, with the same block */
+	if (is_inside(call, function, sp, 0) || (call->freed == addr && sp <= call->freed_sp)) {
+		count_loss(LOSS_HEAP_NESTED);
 		return 0;
+	}
+	call->freed = addr;
+	call->freed_sp = sp;
 	innermost(thread)->c[COUNTER_HEAP_FREES]++;
 	count_call(function, 0, false);
 	if (heap_mode >= HEAP_MODE_COUNTING || !is_kept(addr))
 		return 0;
 	key.tgid = thread->tgid;
-	block = &thread->heap.old; /* no realloc() is open here */
-	if (take(&key, block))
-		account_free(block, bpf_ktime_get_ns());
+	/* no realloc() is open here */
+	if (take(&key, &call->old))
+		account_free(&call->old, bpf_ktime_get_ns());
 	else if (heap_mode == HEAP_MODE_EXACT)
 		count_loss(LOSS_HEAP_UNKNOWN);
 	return 0;
@@ -513,8 +508,8 @@ int heap_sweep(struct bpf_iter__bpf_map_elem *ctx)
 	gauge_add(GAUGE_HEAP_LIVE, after - was.weight);
 	owner = bpf_map_lookup_elem(&owners, &was.owner);
 	if (owner) {
-		__sync_fetch_and_add(&owner->current_bytes, after - was.weight);
-		__sync_fetch_and_add(&owner->current_cnt,
+		__sync_fetch_and_add(&owner->swept_bytes, after - was.weight);
+		__sync_fetch_and_add(&owner->swept_cnt,
 				     (after ? block_cnt(block) : 0) - block_cnt(&was));
 	}
 	return 0;

@@ -364,13 +364,17 @@ struct wire_block {
 	__u32 pad;
 };
 
-/* What one task holds and has given back, cumulative; all by weight. */
+/* What one task has taken and given back, cumulative; all by weight. It holds the difference. */
 struct wire_owner {
-	__u64 current_bytes, current_cnt;
+	/* written by the task, which runs in one place at a time */
+	__u64 taken_bytes, taken_cnt;
 	__u64 peak_bytes;
-	__u64 freed_bytes, freed_cnt; /* of its blocks, whoever freed them */
 	/* of the blocks of which the allocator told: how much it gave for how much it was asked for */
 	__u64 usable_bytes, asked_bytes;
+	/* by anybody */
+	__u64 freed_bytes, freed_cnt; /* of its blocks, whoever freed them */
+	/* what the sweep took out of the table, or weighed anew */
+	__u64 swept_bytes, swept_cnt;
 };
 
 /* When blocks are sampled: each is kept with the chance sz / HEAP_SAMPLE_BYTES and stands for
@@ -389,7 +393,6 @@ struct wire_site {
 struct wire_heap {
 	struct wire_hdr hdr;
 	__u64 task;
-	/* as in wire_owner */
 	__u64 current_bytes, current_cnt;
 	__u64 peak_bytes;
 	__u64 freed_bytes, freed_cnt;
@@ -670,7 +673,7 @@ struct wire_live_task {
 	  "operations not counted: the kernel did not tell that its function had returned")        \
 	X(HEAP_RETURNS, heap_returns_unseen, 1,                                                    \
 	  "allocations whose end was not seen: what they returned is not known")                   \
-	X(HEAP_NESTED, heap_nested, 0, "allocations inside of others, counted once")               \
+	X(HEAP_NESTED, heap_nested, 0, "allocations and frees inside of others, counted once")     \
 	X(HEAP_UNKNOWN, heap_unknown_frees, 0,                                                     \
 	  "blocks freed that were there before, or that were allocated unseen")                    \
 	X(HEAP_MISSED, heap_missed_frees, 1,                                                       \
@@ -729,7 +732,7 @@ _Static_assert(sizeof(struct wire_conn) == 264, "wire_conn");
 _Static_assert(sizeof(struct wire_heap_calls) == 24, "wire_heap_calls");
 _Static_assert(sizeof(struct wire_block_key) == 16, "wire_block_key");
 _Static_assert(sizeof(struct wire_block) == 48, "wire_block");
-_Static_assert(sizeof(struct wire_owner) == 56, "wire_owner");
+_Static_assert(sizeof(struct wire_owner) == 72, "wire_owner");
 _Static_assert(sizeof(struct wire_site) == 32, "wire_site");
 _Static_assert(sizeof(struct wire_heap) == 80, "wire_heap");
 _Static_assert(sizeof(struct wire_maps) == 16, "wire_maps");

@@ -30,6 +30,7 @@
 #define WINDOW_NS      (200 * MS)
 #define WINDOW_MIN_NS  (100 * MS)
 #define PERIOD_MAX_NS  (30 * S)
+#define FIRST_NS       (5 * S) /* until the first one at most: short recordings want one, too */
 #define DUTY_MIN       ((double)WINDOW_MIN_NS / PERIOD_MAX_NS)
 #define DUTY_MAX       0.5
 #define WINDOWS_SEEN   2 /* before they are believed */
@@ -407,7 +408,7 @@ static bool step_to(struct budget *budget, enum budget_what what, unsigned int s
 	row->look_ns = LOOK_NS;
 	row->edge_ns = now + LOOK_NS;
 	if (how == HOW_WINDOWS)
-		row->edge_ns = now + window_len(row->duty) * (1 / row->duty - 1);
+		row->edge_ns = now + min(window_len(row->duty) * (1 / row->duty - 1), FIRST_NS);
 	if (step.down && row->up_ns && now - row->up_ns < REGRET_NS)
 		row->hold_ns = min(row->hold_ns * 2, HOLD_MAX_NS);
 	if (!step.down && row->up_ns && now - row->up_ns > 2 * REGRET_NS)
@@ -445,11 +446,20 @@ static void lower(struct budget *budget, enum budget_what what, const struct cos
 	}
 }
 
+/* Can it be lowered, and would that make a difference? */
 static bool may_lower(const struct budget *budget, enum budget_what what, const struct cost *cost)
 {
-	return budget->rows[what].state + 1 < ladders[what].state_cnt &&
-	       cost->rows[what] >= FLOOR &&
-	       cost->rows[what] >= PART_MIN * budget->allowed * cost->cpu;
+	const struct row *row = &budget->rows[what];
+
+	switch (how_of(row, what)) {
+	case HOW_ON:
+		return cost->rows[what] >= FLOOR &&
+		       cost->rows[what] >= PART_MIN * budget->allowed * cost->cpu;
+	case HOW_WINDOWS:
+		return duty_for(budget, what, cost, WINDOWS_ROOM) < DUTY_MIN;
+	default:
+		return false;
+	}
 }
 
 /* Where there are windows, fewer of them may do: no step. */

@@ -163,7 +163,7 @@ int control__start(struct session *session)
 	session->control.budget = budget__new(&options);
 	if (!session->control.budget)
 		return -ENOMEM;
-	control__tick(session, session->armed_ns);
+	control__tick(session, mono_ns());
 	return 0;
 }
 
@@ -177,8 +177,12 @@ static int64_t targets_cpu(const struct session *session)
 {
 	int64_t sum = 0;
 
-	for (size_t i = 0; i < session->process_cnt; i++)
-		sum += session->processes[i].cpu_last_ns - session->processes[i].cpu_start_ns;
+	for (size_t i = 0; i < session->process_cnt; i++) {
+		const struct process *process = &session->processes[i];
+		int64_t cpu = process->ended ? -1 : target_cpu_ns(process->target->pid);
+
+		sum += (cpu < 0 ? process->cpu_last_ns : cpu) - process->cpu_start_ns;
+	}
 	return sum;
 }
 

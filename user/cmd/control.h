@@ -22,9 +22,9 @@ struct control {
 	uint64_t now_ns; /* of the last look */
 };
 
-/* Attaches what costs most, shortly before all is armed: until then it is of no use. */
+/* Attaches what costs most when all else is armed: until then the target would pay for nothing. */
 void control__arm(struct session *session);
-/* Armed: the account begins. 0 or -errno. */
+/* The account begins. 0 or -errno. */
 int control__start(struct session *session);
 /* To be called about every 100 ms, after session__care(). */
 void control__tick(struct session *session, uint64_t now_ns);

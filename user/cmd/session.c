@@ -398,9 +398,9 @@ int session__start(struct session *session)
 
 		process->cpu_start_ns = target_cpu_ns(process->target->pid);
 	}
-	control__arm(session);
 	if (live__arm(session->live, &session->armed_ns))
 		return EXIT_ENVIRONMENT;
+	control__arm(session);
 	if (start_feed(session) || control__start(session)) {
 		log_err("no memory");
 		return EXIT_FAILED;
@@ -474,9 +474,10 @@ int session__on_record(void *ctx, const void *data, size_t sz)
 		on_exec(session, &event);
 	else if (event.kind == WIRE_FORK)
 		on_fork(session, &event);
-	else if (event.kind == WIRE_MAPS)
-		on_maps(session, &event);
-	return feed__event(session->model, &event);
+	if (event.kind != WIRE_MAPS)
+		return feed__event(session->model, &event);
+	on_maps(session, &event);
+	return 0;
 }
 
 int session__drain(struct session *session, int max)

@@ -101,12 +101,17 @@ void live__heap_calls(struct live *live, enum wire_heap_function function,
 		 sizeof(*calls) / sizeof(uint64_t));
 }
 
+/* Each call that gives is hit twice where its return is seen. */
 uint64_t live__heap_hits(struct live *live)
 {
-	uint64_t hits;
+	struct wire_heap_calls calls;
+	uint64_t sum = 0;
 
-	sum_cpus(live->skel->maps.heap_hits, 0, &hits, 1);
-	return hits;
+	for (unsigned int i = 0; i < HEAP_FUNCTION_CNT; i++) {
+		live__heap_calls(live, i, &calls);
+		sum += calls.calls;
+	}
+	return sum;
 }
 
 int live__heap_wrapper(struct live *live, pid_t pid, uint64_t ip, uint32_t depth)
@@ -160,16 +165,25 @@ struct telling {
 	struct map64 seen; /* of this look: task -> blocks it gave back */
 };
 
+static uint64_t held_cnt(const struct wire_owner *owner)
+{
+	return owner->taken_cnt + owner->swept_cnt - owner->freed_cnt;
+}
+
 static int tell_owner(struct telling *telling, uint64_t task, const struct wire_owner *owner)
 {
 	struct wire_heap heap = {
 		.hdr = {.kind = WIRE_HEAP, .sz = sizeof(heap), .ns = telling->now},
 		.task = task,
+		.current_bytes = owner->taken_bytes + owner->swept_bytes - owner->freed_bytes,
+		.current_cnt = held_cnt(owner),
+		.peak_bytes = owner->peak_bytes,
+		.freed_bytes = owner->freed_bytes,
+		.freed_cnt = owner->freed_cnt,
+		.usable_bytes = owner->usable_bytes,
+		.asked_bytes = owner->asked_bytes,
 	};
 
-	_Static_assert(sizeof(heap) - offsetof(struct wire_heap, current_bytes) == sizeof(*owner),
-		       "a wire_heap ends as a wire_owner");
-	memcpy(&heap.current_bytes, owner, sizeof(*owner));
 	return telling->fn(telling->ctx, &heap, sizeof(heap));
 }
 
@@ -182,7 +196,7 @@ static int on_owner(void *ctx, const void *key, const void *val)
 
 	if (telling->at_end)
 		return tell_owner(telling, task, owner);
-	if (owner->current_cnt)
+	if (held_cnt(owner))
 		return 0;
 	if (!map64__get(&telling->live->owners_idle, task, &before) || before != owner->freed_cnt)
 		return map64__set(&telling->seen, task, owner->freed_cnt);
@@ -199,7 +213,7 @@ static int tell_idle(struct telling *telling, uint64_t task)
 	int fd = bpf_map__fd(telling->live->skel->maps.owners);
 	struct wire_owner owner;
 
-	if (bpf_map_lookup_elem(fd, &task, &owner) || owner.current_cnt)
+	if (bpf_map_lookup_elem(fd, &task, &owner) || held_cnt(&owner))
 		return 0;
 	if (bpf_map_delete_elem(fd, &task))
 		return 0;
@@ -226,6 +240,17 @@ int live__owners(struct live *live, bool at_end, live_record_fn fn, void *ctx)
 	map64__free(&live->owners_idle);
 	live->owners_idle = telling.seen;
 	return err;
+}
+
+int heap__tell_alloc(const struct wire_use *use, live_record_fn fn, void *ctx)
+{
+	struct wire_use alloc = {
+		.hdr = use->hdr,
+		.key = {.task = use->key.task, .object = use->key.object, .op = IO_ALLOC},
+		.val = {.cnt = use->val.cnt, .bytes = use->val.bytes},
+	};
+
+	return fn(ctx, &alloc, sizeof(alloc));
 }
 
 /* What is held at the end, by task and site. */
@@ -297,8 +322,11 @@ int live__held(struct live *live, live_record_fn fn, void *ctx)
 	if (!heap__is_on(live))
 		return 0;
 	err = walk_table(live->skel->maps.blocks, on_block, &holding);
-	for (size_t i = 0; i < holding.cnt && !err; i++)
+	for (size_t i = 0; i < holding.cnt && !err; i++) {
 		err = fn(ctx, &holding.rows[i], sizeof(holding.rows[i]));
+		if (!err)
+			err = heap__tell_alloc(&holding.rows[i], fn, ctx);
+	}
 	free(holding.rows);
 	map64__free(&holding.idx);
 	return err;

@@ -146,7 +146,9 @@ static int tell(const struct wire_use_key *key, const struct wire_use_val *val, 
 		.val = *val,
 	};
 
-	return fn(ctx, &use, sizeof(use));
+	int err = fn(ctx, &use, sizeof(use));
+
+	return err || key->op != IO_FREE ? err : heap__tell_alloc(&use, fn, ctx);
 }
 
 /* How many there were, or -errno. */

@@ -62,6 +62,8 @@ int iter__run_map(struct bpf_program *prog, int map_fd);
 /* heap.c */
 void heap__fit(struct live *live);
 bool heap__is_on(const struct live *live);
+/* What was freed of a site, or is held, was allocated there: BPF counts it once. */
+int heap__tell_alloc(const struct wire_use *use, live_record_fn fn, void *ctx);
 
 /* io.c */
 /* Which programs account IO here, before they are loaded. */

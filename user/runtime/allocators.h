@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "event/event.h"
+#include "runtime/wrappers.h"
 #include "target/elf.h"
 #include "target/target.h"
 
@@ -36,6 +37,7 @@ struct allocators {
 	/* The dynamic linker's function that it calls when files are mapped; its file is owned. */
 	struct elf_file *linker;
 	struct elf_sym linker_sym;
+	struct wrappers wrappers; /* around them */
 };
 
 /* NULL and errno. What cannot be read is left out. */

@@ -318,6 +318,46 @@ int target__threads(const struct target *target, pid_t **tids)
 	return proc_list_numbers(dir, tids);
 }
 
+/* Threads may differ in both: a filter is put on one, and its children inherit it. */
+static bool any_thread(const struct target *target, bool (*has)(pid_t tid))
+{
+	pid_t *tids = NULL;
+	int cnt = target__threads(target, &tids);
+	bool found = cnt < 0 || has(target->via);
+
+	for (int i = 0; i < cnt && !found; i++)
+		found = has(tids[i]);
+	free(tids);
+	return found;
+}
+
+static bool thread_has_shadow_stack(pid_t tid)
+{
+	char words[128];
+
+	return !proc_status_text(tid, "x86_Thread_features", words, sizeof(words)) &&
+	       strstr(words, "shstk");
+}
+
+bool target__has_shadow_stack(const struct target *target)
+{
+	return any_thread(target, thread_has_shadow_stack);
+}
+
+static bool thread_has_seccomp(pid_t tid)
+{
+	uint64_t mode;
+	int err = proc_status_number(tid, "Seccomp", 0, &mode);
+
+	/* no such line: a kernel without; a thread that ended has no say */
+	return err ? err != -ENOENT && err != -ESRCH : mode != 0;
+}
+
+bool target__has_seccomp(const struct target *target)
+{
+	return any_thread(target, thread_has_seccomp);
+}
+
 int64_t target_cpu_ns(pid_t pid)
 {
 	clockid_t clock = (clockid_t)((~(unsigned int)pid << 3) | CPUCLOCK_SCHED);

@@ -72,6 +72,13 @@ int target__threads(const struct target *target, pid_t **tids);
 /* CPU time of the whole process, ended threads included; nanoseconds or -errno. */
 int64_t target_cpu_ns(pid_t pid);
 
+/* Is there a second stack of return addresses that the processor compares with? Then none may be
+ * changed. */
+bool target__has_shadow_stack(const struct target *target);
+/* Is there a filter of system calls that could end it for one that a probe makes in its name? Also when
+ * that cannot be read. */
+bool target__has_seccomp(const struct target *target);
+
 /* Copies memory of the target: bytes read or -errno. Never writes. */
 ssize_t target__read(const struct target *target, uint64_t addr, void *buf, size_t sz);
 /* What of a name is no printable UTF-8 becomes '?', in place. Names of the target are cleaned before
