@@ -416,34 +416,82 @@ static __always_inline int frees(struct pt_regs *ctx, u32 function, u64 addr)
 	return 0;
 }
 
-#define BEGINS(name, function, size, block)                                                        \
-	SEC("?uprobe")                                                                             \
-	int heap_##name(struct pt_regs *ctx)                                                       \
-	{                                                                                          \
-		UPROBE_GUARD(ctx);                                                                 \
-		return begins(ctx, HEAP_##function, size, block);                                  \
-	}
+SEC("?uprobe")
+int heap_malloc(struct pt_regs *ctx)
+{
+	UPROBE_GUARD(ctx);
+	return begins(ctx, HEAP_MALLOC, PT_REGS_PARM1(ctx), 0);
+}
 
-BEGINS(malloc, MALLOC, PT_REGS_PARM1(ctx), 0)
-BEGINS(calloc, CALLOC, PT_REGS_PARM1(ctx) * PT_REGS_PARM2(ctx), 0)
-BEGINS(realloc, REALLOC, PT_REGS_PARM2(ctx), PT_REGS_PARM1(ctx))
-BEGINS(posix_memalign, POSIX_MEMALIGN, PT_REGS_PARM3(ctx), PT_REGS_PARM1(ctx))
-BEGINS(memalign, MEMALIGN, PT_REGS_PARM2(ctx), 0)
-BEGINS(valloc, VALLOC, PT_REGS_PARM1(ctx), 0)
-BEGINS(pvalloc, PVALLOC, PT_REGS_PARM1(ctx), 0)
-BEGINS(new, NEW, PT_REGS_PARM1(ctx), 0)
-BEGINS(rust_realloc, RUST_REALLOC, PT_REGS_PARM4(ctx), PT_REGS_PARM1(ctx))
+SEC("?uprobe")
+int heap_calloc(struct pt_regs *ctx)
+{
+	UPROBE_GUARD(ctx);
+	return begins(ctx, HEAP_CALLOC, PT_REGS_PARM1(ctx) * PT_REGS_PARM2(ctx), 0);
+}
 
-#define FREES(name, function)                                                                      \
-	SEC("?uprobe")                                                                             \
-	int heap_##name(struct pt_regs *ctx)                                                       \
-	{                                                                                          \
-		UPROBE_GUARD(ctx);                                                                 \
-		return frees(ctx, HEAP_##function, PT_REGS_PARM1(ctx));                            \
-	}
+SEC("?uprobe")
+int heap_realloc(struct pt_regs *ctx)
+{
+	UPROBE_GUARD(ctx);
+	return begins(ctx, HEAP_REALLOC, PT_REGS_PARM2(ctx), PT_REGS_PARM1(ctx));
+}
 
-FREES(free, FREE)
-FREES(delete, DELETE)
+SEC("?uprobe")
+int heap_posix_memalign(struct pt_regs *ctx)
+{
+	UPROBE_GUARD(ctx);
+	return begins(ctx, HEAP_POSIX_MEMALIGN, PT_REGS_PARM3(ctx), PT_REGS_PARM1(ctx));
+}
+
+SEC("?uprobe")
+int heap_memalign(struct pt_regs *ctx)
+{
+	UPROBE_GUARD(ctx);
+	return begins(ctx, HEAP_MEMALIGN, PT_REGS_PARM2(ctx), 0);
+}
+
+SEC("?uprobe")
+int heap_valloc(struct pt_regs *ctx)
+{
+	UPROBE_GUARD(ctx);
+	return begins(ctx, HEAP_VALLOC, PT_REGS_PARM1(ctx), 0);
+}
+
+SEC("?uprobe")
+int heap_pvalloc(struct pt_regs *ctx)
+{
+	UPROBE_GUARD(ctx);
+	return begins(ctx, HEAP_PVALLOC, PT_REGS_PARM1(ctx), 0);
+}
+
+SEC("?uprobe")
+int heap_new(struct pt_regs *ctx)
+{
+	UPROBE_GUARD(ctx);
+	return begins(ctx, HEAP_NEW, PT_REGS_PARM1(ctx), 0);
+}
+
+SEC("?uprobe")
+int heap_rust_realloc(struct pt_regs *ctx)
+{
+	UPROBE_GUARD(ctx);
+	return begins(ctx, HEAP_RUST_REALLOC, PT_REGS_PARM4(ctx), PT_REGS_PARM1(ctx));
+}
+
+SEC("?uprobe")
+int heap_free(struct pt_regs *ctx)
+{
+	UPROBE_GUARD(ctx);
+	return frees(ctx, HEAP_FREE, PT_REGS_PARM1(ctx));
+}
+
+SEC("?uprobe")
+int heap_delete(struct pt_regs *ctx)
+{
+	UPROBE_GUARD(ctx);
+	return frees(ctx, HEAP_DELETE, PT_REGS_PARM1(ctx));
+}
 
 /* It has returned: the return address is taken off the stack. */
 SEC("?uprobe")
@@ -453,15 +501,29 @@ int heap_return(struct pt_regs *ctx)
 	return ends(PT_REGS_RC(ctx), PT_REGS_IP(ctx), PT_REGS_SP(ctx) - sizeof(u64));
 }
 
+static __always_inline int exits(struct pt_regs *ctx)
+{
+	u64 sp = PT_REGS_SP(ctx), ip = 0;
+
+	bpf_probe_read_user(&ip, sizeof(ip), (void *)sp);
+	return ends(PT_REGS_RC(ctx), ip, sp);
+}
+
 /* At an instruction that returns. */
 SEC("?uprobe")
 int heap_exit(struct pt_regs *ctx)
 {
-	u64 sp = PT_REGS_SP(ctx), ip = 0;
-
 	UPROBE_GUARD(ctx);
-	bpf_probe_read_user(&ip, sizeof(ip), (void *)sp);
-	return ends(PT_REGS_RC(ctx), ip, sp);
+	return exits(ctx);
+}
+
+static __always_inline int maps(void)
+{
+	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+
+	if (armed == ARMED_ALL && is_target(tgid))
+		emit_maps(tgid);
+	return 0;
 }
 
 /* The dynamic linker calls it for debuggers, when it begins and when it has ended to change what is
@@ -469,12 +531,8 @@ int heap_exit(struct pt_regs *ctx)
 SEC("?uprobe")
 int heap_linker(struct pt_regs *ctx)
 {
-	u32 tgid = bpf_get_current_pid_tgid() >> 32;
-
 	UPROBE_GUARD(ctx);
-	if (armed == ARMED_ALL && is_target(tgid))
-		emit_maps(tgid);
-	return 0;
+	return maps();
 }
 
 /* Goes over the table of blocks: heap_shift was raised because it is nearly full, or the memory of a
@@ -493,7 +551,8 @@ int heap_sweep(struct bpf_iter__bpf_map_elem *ctx)
 		return 0;
 	key = *at;
 	was = *block;
-	gone = key.tgid == heap_gone_tgid && was.ns <= heap_gone_ns;
+	gone = (key.tgid == heap_gone_tgid || heap_gone_tgid == HEAP_GONE_ALL) &&
+	       was.ns <= heap_gone_ns;
 	if (!gone && was.shift == (heap_shift & 31))
 		return 0;
 	after = !gone && is_kept(key.addr) ? was.weight << ((heap_shift - was.shift) & 31) : 0;

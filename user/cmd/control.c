@@ -42,15 +42,6 @@ static void switch_group(struct session *session, enum probe_group group, bool o
 	}
 }
 
-/* Blocks that were there before the gap may have been freed in it. */
-static void forget_blocks(struct session *session)
-{
-	for (size_t i = 0; i < session->process_cnt; i++)
-		if (!session->processes[i].ended)
-			live__heap_forget(session->live, session->processes[i].target->pid,
-					  session->control.now_ns);
-}
-
 static int apply_heap(struct session *session, unsigned int state, bool armed)
 {
 	struct control *control = &session->control;
@@ -64,8 +55,6 @@ static int apply_heap(struct session *session, unsigned int state, bool armed)
 		switch_group(session, PROBES_HEAP, armed);
 	if (returns != control->heap_returns)
 		switch_group(session, PROBES_HEAP_RETURN, returns);
-	if (returns && !control->heap_returns)
-		forget_blocks(session);
 	control->heap_stepped |= !returns;
 	control->heap_armed = armed;
 	control->heap_returns = returns;
@@ -239,7 +228,6 @@ void control__tick(struct session *session, uint64_t now_ns)
 	count_heap(session, now_ns, input.counts);
 	if (!getrusage(RUSAGE_SELF, &usage))
 		input.tracer_cpu_ns = rusage_ns(&usage);
-	control->now_ns = now_ns;
 	budget__tick(control->budget, &input);
 }
 

@@ -19,7 +19,6 @@ struct control {
 	uint64_t entries, returns; /* of the heap's probes, so far */
 	bool heap_armed, heap_returns; /* its probes are there */
 	bool heap_stepped; /* blocks were not followed for a while */
-	uint64_t now_ns; /* of the last look */
 };
 
 /* Attaches what costs most when all else is armed: until then the target would pay for nothing. */

@@ -51,6 +51,7 @@ struct session {
 	/* memory */
 	struct symbols *symbols; /* NULL until the first name is asked for */
 	uint64_t owners_next_ns;
+	bool tried_seccomp, survives_seccomp; /* a return probe under a filter */
 	bool saw_allocator;
 	bool sizes_untold; /* of the blocks of some allocator */
 	uint32_t undecodable_cnt;

@@ -110,10 +110,7 @@ enum wire_io_source live__io_source(const struct live *live)
 	return live->options.io_source;
 }
 
-/* What bpf/net.bpf.c calls enum socket_walk. */
-enum socket_walk { WALK_LISTENERS, WALK_CONNECTIONS, WALK_LAST };
-
-static int walk(struct live *live, enum socket_walk what)
+static int walk(struct live *live, enum wire_socket_walk what)
 {
 	int err;
 
@@ -198,15 +195,7 @@ int live__uses(struct live *live, live_record_fn fn, void *ctx)
 
 int64_t live__gauge(struct live *live, enum wire_gauge gauge)
 {
-	int cpus = libbpf_num_possible_cpus();
-	int64_t *vals = calloc(cpus > 0 ? cpus : 1, sizeof(*vals)), sum = 0;
-	__u32 key = gauge;
-
-	if (vals && !bpf_map_lookup_elem(bpf_map__fd(live->skel->maps.gauges), &key, vals))
-		for (int i = 0; i < cpus; i++)
-			sum += vals[i];
-	free(vals);
-	return sum;
+	return (int64_t)object__cpu_sum(live->skel->maps.gauges, gauge);
 }
 
 void io_hooks__free(struct live *live)

@@ -298,13 +298,5 @@ int live__edges(struct live *live, live_edge_fn fn, void *ctx)
 
 uint64_t live__loss(struct live *live, enum wire_loss loss)
 {
-	int cpus = libbpf_num_possible_cpus();
-	uint64_t *vals = calloc(cpus > 0 ? cpus : 1, sizeof(*vals)), sum = 0;
-	__u32 key = loss;
-
-	if (vals && !bpf_map_lookup_elem(bpf_map__fd(live->skel->maps.losses), &key, vals))
-		for (int i = 0; i < cpus; i++)
-			sum += vals[i];
-	free(vals);
-	return sum;
+	return object__cpu_sum(live->skel->maps.losses, loss);
 }

@@ -52,6 +52,11 @@ struct live {
 
 /* object.c */
 int object__load(struct live *live);
+/* A value of a per-CPU array, of all CPUs; 0 when it cannot be read. */
+struct bpf_map;
+uint64_t object__cpu_sum(const struct bpf_map *map, uint32_t key);
+/* The same of rows of `cnt` such numbers. */
+void object__cpu_sums(const struct bpf_map *map, uint32_t key, uint64_t *sums, size_t cnt);
 /* seed.c */
 int seed__walk(struct live *live, bool at_stop);
 /* Runs an iterator program to its end; over the descriptors of one process if the kernel can. */
