@@ -131,7 +131,7 @@ static struct seen look_for(const struct plan *plan, const struct elf_sym *sym)
 		const struct probe *probe = &plan->probes[i];
 		bool inside = probe->file_off - sym->file_off < sym->sz;
 
-		if (probe->group != PROBES_HEAP)
+		if (probe->group == PROBES_RUNTIME || probe->group == PROBES_LINKER)
 			continue;
 		if (!strcmp(probe->prog, "heap_exit"))
 			seen.exits += inside || !strncmp(probe->what, what, strlen(what));

@@ -237,6 +237,7 @@ static void allocator__free(struct allocator *allocator)
 	for (size_t i = 0; i < allocator->cnt; i++)
 		free(allocator->functions[i].sym.name);
 	free(allocator->functions);
+	free(allocator->unseen);
 	elf_file__free(allocator->file);
 }
 
@@ -370,6 +371,8 @@ void allocator__describe(const struct allocator *allocator, struct buf *text)
 	else
 		buf__printf(text, "%s linked into %s without symbols: its calls are not visible",
 			    allocator->name, path);
+	if (allocator->unseen)
+		buf__printf(text, ", of which are not seen: %s", allocator->unseen);
 }
 
 void allocators__describe(const struct allocators *allocators, struct buf *text)

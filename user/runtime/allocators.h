@@ -28,6 +28,7 @@ struct allocator {
 	struct elf_file *file; /* owned */
 	struct allocator_function *functions; /* by address, each address once */
 	size_t cnt;
+	char *unseen; /* functions whose calls cannot be seen, and why; by heap__plan(); or NULL */
 	bool is_glibc; /* its blocks begin behind a header with their size */
 };
 

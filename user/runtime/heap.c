@@ -29,18 +29,18 @@ static const struct {
 	bool returns; /* a block */
 	bool throws;
 } functions[HEAP_FUNCTION_CNT] = {
-	[HEAP_MALLOC] = {"heap_malloc", PLACE_ARG(0), .returns = true},
-	[HEAP_CALLOC] = {"heap_calloc", PLACE_ARG(0) | PLACE_ARG(1), .returns = true},
-	[HEAP_REALLOC] = {"heap_realloc", PLACE_ARG(0) | PLACE_ARG(1), .returns = true},
-	[HEAP_FREE] = {"heap_free", PLACE_ARG(0), PLACE_ARG(0)},
-	[HEAP_POSIX_MEMALIGN] = {"heap_posix_memalign", PLACE_ARG(0) | PLACE_ARG(2),
-				 .returns = true},
-	[HEAP_MEMALIGN] = {"heap_memalign", PLACE_ARG(1), .returns = true},
-	[HEAP_VALLOC] = {"heap_valloc", PLACE_ARG(0), .returns = true},
-	[HEAP_PVALLOC] = {"heap_pvalloc", PLACE_ARG(0), .returns = true},
-	[HEAP_NEW] = {"heap_new", PLACE_ARG(0), .returns = true, .throws = true},
-	[HEAP_DELETE] = {"heap_delete", PLACE_ARG(0), PLACE_ARG(0)},
-	[HEAP_RUST_REALLOC] = {"heap_rust_realloc", PLACE_ARG(0) | PLACE_ARG(3), .returns = true},
+	[HEAP_MALLOC] = {"heap_malloc", PLACE_ARG(0), 0, true, false},
+	[HEAP_CALLOC] = {"heap_calloc", PLACE_ARG(0) | PLACE_ARG(1), 0, true, false},
+	[HEAP_REALLOC] = {"heap_realloc", PLACE_ARG(0) | PLACE_ARG(1), 0, true, false},
+	[HEAP_FREE] = {"heap_free", PLACE_ARG(0), PLACE_ARG(0), false, false},
+	[HEAP_POSIX_MEMALIGN] = {"heap_posix_memalign", PLACE_ARG(0) | PLACE_ARG(2), 0, true,
+				 false},
+	[HEAP_MEMALIGN] = {"heap_memalign", PLACE_ARG(1), 0, true, false},
+	[HEAP_VALLOC] = {"heap_valloc", PLACE_ARG(0), 0, true, false},
+	[HEAP_PVALLOC] = {"heap_pvalloc", PLACE_ARG(0), 0, true, false},
+	[HEAP_NEW] = {"heap_new", PLACE_ARG(0), 0, true, true},
+	[HEAP_DELETE] = {"heap_delete", PLACE_ARG(0), PLACE_ARG(0), false, false},
+	[HEAP_RUST_REALLOC] = {"heap_rust_realloc", PLACE_ARG(0) | PLACE_ARG(3), 0, true, false},
 };
 
 /* What one function's probes are made from. */
@@ -48,9 +48,10 @@ struct heap_plan {
 	const struct target *target;
 	struct plan *plan;
 	const struct plan_options *options;
-	const struct allocator *allocator;
+	struct allocator *allocator;
 	const struct allocator_function *function;
 	struct imports imports; /* of the allocator's file */
+	struct buf unseen; /* its functions whose calls are not seen */
 };
 
 static void set_what(struct probe *probe, const char *function)
@@ -66,12 +67,10 @@ static int add(struct plan *plan, const struct probe *probe)
 }
 
 /* Why calls of a function are not seen. */
-static void say_unseen(const struct heap_plan *heap, const char *why)
+static void say_unseen(struct heap_plan *heap, const char *why)
 {
-	struct probe probe = {.file = heap->allocator->file};
-
-	set_what(&probe, heap->function->sym.name);
-	log_warn("calls of %s are not seen: %s", probe.what, why);
+	buf__printf(&heap->unseen, "%s%s (%s)", heap->unseen.sz ? ", " : "",
+		    heap->function->sym.name, why);
 }
 
 static void place_entry(const struct heap_plan *heap, struct probe *probe)
@@ -131,7 +130,7 @@ static int add_exit(const struct heap_plan *heap, const struct return_site *site
 }
 
 /* 0: not to be probed at all, for a reason that was said; 1; -errno. */
-static int add_exits(const struct heap_plan *heap)
+static int add_exits(struct heap_plan *heap)
 {
 	struct returns returns;
 	int err = returns__find(&returns, heap->allocator->file, &heap->imports,
@@ -150,7 +149,7 @@ static int add_exits(const struct heap_plan *heap)
 }
 
 /* The way to see a block that a function returns: 0 when there is none, 1, or -errno. */
-static int add_way_back(const struct heap_plan *heap, const struct probe *entry)
+static int add_way_back(struct heap_plan *heap, const struct probe *entry)
 {
 	int err;
 
@@ -241,7 +240,7 @@ static bool forwards(const struct heap_plan *heap)
 	return ours && (takes || !others);
 }
 
-static int plan_function(const struct heap_plan *heap)
+static int plan_function(struct heap_plan *heap)
 {
 	struct probe entry = {0};
 	int err;
@@ -273,6 +272,22 @@ static int plan_linker(const struct target *target, struct plan *plan)
 	return err == -EOPNOTSUPP ? 0 : err;
 }
 
+/* Says it once, and keeps it for who asks later. */
+static int tell_unseen(struct heap_plan *heap)
+{
+	char path[256];
+
+	if (!heap->unseen.sz)
+		return heap->unseen.err;
+	target_clean(heap->unseen.data);
+	snprintf(path, sizeof(path), "%s", heap->allocator->file->path);
+	target_clean(path);
+	log_warn("calls of these functions of %s are not seen: %s", path, heap->unseen.data);
+	free(heap->allocator->unseen);
+	heap->allocator->unseen = strdup(heap->unseen.data);
+	return heap->allocator->unseen ? 0 : -ENOMEM;
+}
+
 static int plan_allocator(struct heap_plan *heap)
 {
 	int err = imports__read(&heap->imports, heap->allocator->file);
@@ -282,6 +297,9 @@ static int plan_allocator(struct heap_plan *heap)
 		if (!forwards(heap))
 			err = plan_function(heap);
 	}
+	if (!err)
+		err = tell_unseen(heap);
+	buf__free(&heap->unseen);
 	imports__free(&heap->imports);
 	return err;
 }
