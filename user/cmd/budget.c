@@ -306,7 +306,7 @@ static double room_for(const struct budget *budget, enum budget_what what, const
 	for (int other = 0; other < BUDGET_WHAT_CNT; other++)
 		if (other != (int)what)
 			room -= min(cost->rows[other], part);
-	return max(room, PART_MIN * budget->allowed * cpu);
+	return max(room, PART_MIN * budget->allowed * cost->cpu);
 }
 
 /* The part of the time that windows may take. */

@@ -67,12 +67,10 @@ static int apply(void *ctx, enum budget_what what, unsigned int state, bool arme
 {
 	struct session *session = ctx;
 
-	switch (what) {
-	case BUDGET_HEAP:
+	if (what == BUDGET_HEAP)
 		return apply_heap(session, state, armed);
-	default:
-		return -EOPNOTSUPP;
-	}
+	session->control.io_off = !armed;
+	return live__switch_calls(session->live, armed);
 }
 
 static uint64_t clock_ns(void *ctx)
@@ -273,7 +271,7 @@ static void say_burden(struct session *session)
 
 static void set_share(struct session *session, enum model_cap cap, double share)
 {
-	if (share < 1 && is_measured(session->model, cap))
+	if (share > 0 && share < 1 && is_measured(session->model, cap))
 		model__cap_share(session->model, cap, share);
 }
 
@@ -284,6 +282,8 @@ void control__caps(struct session *session)
 
 	if (!control->budget)
 		return;
+	/* of the network, too */
+	set_share(session, CAP_IO, budget__share(control->budget, BUDGET_IO));
 	say_burden(session);
 	set_share(session, CAP_HEAP, budget__share(control->budget, BUDGET_HEAP));
 	if (!control->heap_stepped)

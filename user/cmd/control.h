@@ -18,6 +18,7 @@ struct control {
 	uint64_t heap_hits, heap_allocs; /* at the last look */
 	uint64_t entries, returns; /* of the heap's probes, so far */
 	bool heap_armed, heap_returns; /* its probes are there */
+	bool io_off; /* system calls are not hooked now */
 	bool heap_stepped; /* blocks were not followed for a while */
 };
 

@@ -534,7 +534,7 @@ int session__sample(struct session *session)
 	for (size_t i = 0; i < sizeof(gauges) / sizeof(gauges[0]) && !err; i++)
 		err = feed__sample(session->model, gauges[i].series, now, vals[i]);
 	/* operations in flight on average: the time they took by the time that passed */
-	if (!err && session->sampled_ns && now > session->sampled_ns)
+	if (!err && session->sampled_ns && now > session->sampled_ns && !session->control.io_off)
 		err = feed__sample(session->model, SERIES_IO_QUEUE, now,
 				   (io_time - session->io_time_ns) * 1000 /
 					   (int64_t)(now - session->sampled_ns));

@@ -76,6 +76,8 @@ int live__edges(struct live *live, live_edge_fn fn, void *ctx);
 /* What tasks did with files and peers since the last time: calls `fn` with struct wire_use records.
  * How many, or -errno. */
 int live__uses(struct live *live, live_record_fn fn, void *ctx);
+/* Attaches and detaches what hooks the system calls of the whole host. 0 or -errno. */
+int live__switch_calls(struct live *live, bool on);
 int64_t live__gauge(struct live *live, enum wire_gauge gauge);
 
 /* Memory. How closely it is looked at from now on: not closer than it was loaded for. */
