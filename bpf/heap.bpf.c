@@ -327,7 +327,7 @@ static __always_inline int ends(u64 result, u64 ip, u64 sp)
 		result = addr;
 	}
 	settle(thread, result);
-	failed = !result && (call->sz || call->function != HEAP_REALLOC);
+	failed = !result && (call->sz || !call->at); /* realloc() to nothing gives back */
 	count_call(call->function, call->sz, failed);
 	if (result)
 		allocated(thread, result, ip, sp + sizeof(u64));
@@ -372,7 +372,7 @@ static __always_inline int begins(struct pt_regs *ctx, u32 function, u64 sz, u64
 	call->at = at;
 	call->function = function;
 	call->has_old = 0;
-	if (at && (function == HEAP_REALLOC || function == HEAP_RUST_REALLOC) && is_kept(at)) {
+	if (at && function != HEAP_POSIX_MEMALIGN && is_kept(at)) {
 		struct wire_block_key key = {.addr = at, .tgid = thread->tgid};
 
 		call->has_old = take(&key, &call->old);
@@ -477,6 +477,14 @@ int heap_rust_realloc(struct pt_regs *ctx)
 {
 	UPROBE_GUARD(ctx);
 	return begins(ctx, HEAP_RUST_REALLOC, PT_REGS_PARM4(ctx), PT_REGS_PARM1(ctx));
+}
+
+SEC("?uprobe")
+int heap_reallocarray(struct pt_regs *ctx)
+{
+	UPROBE_GUARD(ctx);
+	return begins(ctx, HEAP_REALLOCARRAY, PT_REGS_PARM2(ctx) * PT_REGS_PARM3(ctx),
+		      PT_REGS_PARM1(ctx));
 }
 
 SEC("?uprobe")

@@ -14,7 +14,7 @@
 /* What a task leaves behind when it ends may be its result, on its way to somebody: only that of tasks
  * which ended a while ago counts. */
 #define ENDED_AGO_NS    (NS_PER_SEC / 2)
-#define ENDED_MIN_BYTES (64 << 10)
+#define ENDED_MIN_BYTES (16 << 10)
 #define ENDED_BAD_BYTES (1 << 20)
 
 struct ended {

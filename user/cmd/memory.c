@@ -95,6 +95,25 @@ static void describe(const struct session *session, struct buf *text)
 	buf__puts(text, "allocators of processes that have ended");
 }
 
+/* How many blocks each that is kept stands for: at least by the table's size, and by the mean size of
+ * blocks where they are sampled by their bytes. */
+static double weight(const struct session *session)
+{
+	double weight = live__heap_weight(session->live), cnt = 0, bytes = 0;
+	struct wire_heap_calls calls;
+
+	if (session->options->heap != HEAP_MODE_SAMPLED)
+		return weight;
+	for (unsigned int i = 0; i < HEAP_FUNCTION_CNT; i++) {
+		live__heap_calls(session->live, i, &calls);
+		cnt += calls.bytes ? calls.calls - calls.failed : 0;
+		bytes += calls.bytes;
+	}
+	return cnt * HEAP_SAMPLE_BYTES > bytes && bytes > 0
+		       ? weight * cnt * HEAP_SAMPLE_BYTES / bytes
+		       : weight;
+}
+
 /* Why blocks are not followed, or NULL. */
 static const char *unfollowed(enum wire_heap_mode mode)
 {
@@ -129,8 +148,8 @@ void memory__caps(struct session *session)
 		model__cap_set(model, CAP_HEAP_LIVE, buf__str(&text));
 		model__cap_set(model, CAP_HEAP_SITES, "the return address, by symbols");
 	}
-	if (live__heap_weight(session->live) > 1)
-		model__cap_weight(model, CAP_HEAP_LIVE, live__heap_weight(session->live));
+	model__cap_weight(model, CAP_HEAP_LIVE, weight(session));
+	model__cap_weight(model, CAP_HEAP_SITES, weight(session));
 	buf__free(&text);
 }
 
