@@ -517,6 +517,21 @@ int heap_exit(struct pt_regs *ctx)
 	return exits(ctx);
 }
 
+static __always_inline int exits_new(struct pt_regs *ctx)
+{
+	struct thread_state *thread = heap_mode < HEAP_MODE_OFF ? io_thread() : NULL;
+
+	return thread && thread->heap.sp && thread->heap.function == HEAP_NEW ? exits(ctx) : 0;
+}
+
+/* The same, where all but operator new have return probes: their return address is another then. */
+SEC("?uprobe")
+int heap_exit_new(struct pt_regs *ctx)
+{
+	UPROBE_GUARD(ctx);
+	return exits_new(ctx);
+}
+
 static __always_inline int maps(void)
 {
 	u32 tgid = bpf_get_current_pid_tgid() >> 32;

@@ -158,7 +158,7 @@ static void add_exits(const struct plan *plan, const char *file)
 	for (size_t i = 0; i < plan->probe_cnt; i++) {
 		const struct probe *probe = &plan->probes[i];
 
-		if (!strcmp(probe->prog, "heap_exit") && strstr(probe->file->path, file) &&
+		if (!strncmp(probe->prog, "heap_exit", 9) && strstr(probe->file->path, file) &&
 		    !add_site(probe->file->open_path, probe->file_off, 0))
 			printf("no event at %s: %m\n", probe->what);
 	}

@@ -19,6 +19,8 @@ struct process {
 	struct target *target;
 	struct plan
 		*plan; /* its files stay open: names are read from them after the target's end */
+	uint64_t files; /* hash of what was mapped when it was planned */
+	uint64_t look_until_ns; /* files may be mapped until then */
 	int64_t cpu_start_ns; /* of the process, when its recording began */
 	int64_t cpu_last_ns;
 	uint64_t ended_ns;

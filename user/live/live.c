@@ -148,6 +148,9 @@ int live__attach_group(struct live *live, const struct plan *plan, const struct 
 	char why[256] = "";
 	int err;
 
+	/* those of before an exec, when all come back */
+	if (plan->before && !present)
+		live__attach_group(live, plan->before, NULL, group);
 	if (!plan__has(plan, present, group))
 		return 0;
 	err = array__reserve((void **)&live->probes, &live->probe_cap, live->probe_cnt + 1,

@@ -257,7 +257,7 @@ static int choose(struct plan *chosen, const struct plan *plan, const struct pla
 	if (!chosen->probes)
 		return -ENOMEM;
 	for (size_t i = 0; i < plan->probe_cnt; i++)
-		if (plan->probes[i].group == group && !plan__contains(present, &plan->probes[i]))
+		if (plan->probes[i].group == group && plan__is_new(plan, present, i))
 			chosen->probes[chosen->probe_cnt++] = plan->probes[i];
 	return 0;
 }

@@ -109,7 +109,10 @@ static int add_exit(const struct heap_plan *heap, const struct return_site *site
 	};
 	const struct elf_sym *sym = &heap->function->sym;
 	struct probe probe = {
-		.prog = "heap_exit",
+		/* others may return by the same instructions, and have return probes for it */
+		.prog = heap->options->return_probes && functions[heap->function->function].throws
+				? "heap_exit_new"
+				: "heap_exit",
 		.group = PROBES_HEAP_RETURN,
 		.file = heap->allocator->file,
 		.file_off = site->file_off,

@@ -51,8 +51,11 @@ enum target_error {
 struct target *target__open(pid_t pid, enum target_error *error);
 /* Reads exe, comm, maps again (after an exec or a dlopen). 0 or -errno. */
 int target__refresh(struct target *target);
-/* A child that is about to exec `path`: takes that file for its only mapping, so that probes can be
- * planned before it runs. 0 or -errno. */
+/* Which files are mapped executable, and where, as one number. */
+uint64_t target__files_hash(const struct target *target);
+/* A child that is about to exec `path`: takes that file for mapped, and of its own files the C library
+ * and the dynamic linker, which most likely are the same afterwards, so that probes can be planned
+ * before it runs. 0 or -errno. */
 int target__expect_exec(struct target *target, const char *path);
 bool target__alive(const struct target *target);
 /* It has ended, as was seen: gives back what watches it. */
