@@ -738,6 +738,8 @@ bool budget__wants_runs(const struct budget *budget)
 {
 	uint64_t now = budget->last.now_ns;
 
+	if (!budget->options.percent)
+		return false; /* nothing is decided by it */
 	if (!budget->begun || now - budget->begin_ns < RUNS_START_NS ||
 	    (budget->step_ns && now - budget->step_ns < RUNS_NS))
 		return true;
