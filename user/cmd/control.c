@@ -175,28 +175,23 @@ static int64_t targets_cpu(const struct session *session)
 	return sum;
 }
 
-/* BPF counts hits and calls; each call that returns something has a hit at its return where there are
- * probes. */
+/* Each call is hit at its beginning, and what gives memory at its return, where there are probes. */
 static void count_heap(struct session *session, uint64_t now_ns, struct budget_count *counts)
 {
 	struct control *control = &session->control;
-	uint64_t hits = live__heap_hits(session->live), allocs = 0, new_hits, returns;
+	uint64_t calls_all = 0, gives = 0;
 	struct wire_heap_calls calls;
 
 	for (unsigned int i = 0; i < HEAP_FUNCTION_CNT; i++) {
-		if (i == HEAP_FREE || i == HEAP_DELETE)
-			continue;
 		live__heap_calls(session->live, i, &calls);
-		allocs += calls.calls;
+		calls_all += calls.calls;
+		if (i != HEAP_FREE && i != HEAP_DELETE)
+			gives += calls.calls;
 	}
-	new_hits = hits - control->heap_hits;
-	returns = control->heap_returns ? allocs - control->heap_allocs : 0;
-	returns = returns < new_hits ? returns : new_hits;
-	control->returns += returns;
-	control->entries += new_hits - returns;
-	control->heap_hits = hits;
-	control->heap_allocs = allocs;
-	counts[BUDGET_HEAP_ENTRY].hits = control->entries;
+	if (control->heap_returns)
+		control->returns += gives - control->heap_gives;
+	control->heap_gives = gives;
+	counts[BUDGET_HEAP_ENTRY].hits = calls_all;
 	counts[BUDGET_HEAP_RETURN].hits = control->returns;
 	counts[BUDGET_HEAP_ENTRY].span_ns = counts[BUDGET_HEAP_RETURN].span_ns = now_ns;
 }

@@ -15,8 +15,8 @@ struct process;
 
 struct control {
 	struct budget *budget;
-	uint64_t heap_hits, heap_allocs; /* at the last look */
-	uint64_t entries, returns; /* of the heap's probes, so far */
+	uint64_t heap_gives; /* calls that give memory, at the last look */
+	uint64_t returns; /* hits of the heap's return probes, so far */
 	bool heap_armed, heap_returns; /* its probes are there */
 	bool io_off; /* system calls are not hooked now */
 	bool heap_stepped; /* blocks were not followed for a while */

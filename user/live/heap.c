@@ -82,19 +82,6 @@ void live__heap_calls(struct live *live, enum wire_heap_function function,
 			 sizeof(*calls) / sizeof(uint64_t));
 }
 
-/* Each call that gives is hit twice where its return is seen. */
-uint64_t live__heap_hits(struct live *live)
-{
-	struct wire_heap_calls calls;
-	uint64_t sum = 0;
-
-	for (unsigned int i = 0; i < HEAP_FUNCTION_CNT; i++) {
-		live__heap_calls(live, i, &calls);
-		sum += calls.calls;
-	}
-	return sum;
-}
-
 int live__heap_wrapper(struct live *live, pid_t pid, uint64_t ip, uint32_t depth)
 {
 	struct wire_wrapper_key key = {.ip = ip, .tgid = pid};

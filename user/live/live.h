@@ -88,8 +88,6 @@ void live__heap_tells_size(struct live *live, bool tells);
 int live__heap_wrapper(struct live *live, pid_t pid, uint64_t ip, uint32_t depth);
 void live__heap_calls(struct live *live, enum wire_heap_function function,
 		      struct wire_heap_calls *calls);
-/* Hits of its probes. */
-uint64_t live__heap_hits(struct live *live);
 /* What tasks hold, as struct wire_heap records: of those that have held nothing for a while; at_end:
  * of all. */
 int live__owners(struct live *live, bool at_end, live_record_fn fn, void *ctx);
