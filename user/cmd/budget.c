@@ -734,17 +734,24 @@ void budget__tick(struct budget *budget, const struct budget_input *input)
 	decide(budget);
 }
 
-bool budget__wants_runs(const struct budget *budget)
+bool budget__in_window(const struct budget *budget)
 {
-	uint64_t now = budget->last.now_ns;
-
-	if (!budget->begun || now - budget->begin_ns < RUNS_START_NS ||
-	    (budget->step_ns && now - budget->step_ns < RUNS_NS))
-		return true;
 	for (int what = 0; what < BUDGET_WHAT_CNT; what++)
 		if (budget->rows[what].armed && how_of(&budget->rows[what], what) != HOW_ON)
 			return true;
 	return false;
+}
+
+bool budget__wants_runs(const struct budget *budget)
+{
+	uint64_t now = budget->last.now_ns;
+
+	if (!budget->options.percent)
+		return false; /* nothing is decided by it */
+	if (!budget->begun || now - budget->begin_ns < RUNS_START_NS ||
+	    (budget->step_ns && now - budget->step_ns < RUNS_NS))
+		return true;
+	return budget__in_window(budget);
 }
 
 double budget__state_share(const struct budget *budget, enum budget_what what, unsigned int state)

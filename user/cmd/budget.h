@@ -81,6 +81,8 @@ struct budget *budget__new(const struct budget_options *options); /* NULL and er
 void budget__free(struct budget *budget);
 /* The first one begins the account. */
 void budget__tick(struct budget *budget, const struct budget_input *input);
+/* Is something looked at for a moment only? What takes long should wait: each tick counts. */
+bool budget__in_window(const struct budget *budget);
 /* Is it worth having the kernel time the programs now? */
 bool budget__wants_runs(const struct budget *budget);
 

@@ -113,6 +113,17 @@ void control__arm(struct session *session)
 	switch_group(session, PROBES_HEAP_RETURN, control->heap_returns);
 }
 
+static void price_traps(const struct session *session, int64_t trap_ns[BUDGET_KIND_CNT])
+{
+	const struct prices *prices = &session->prices;
+
+	trap_ns[BUDGET_HEAP_ENTRY] = heap_price(session, PROBES_HEAP, prices->entry_ns);
+	trap_ns[BUDGET_HEAP_RETURN] = heap_price(session, PROBES_HEAP_RETURN, prices->return_ns);
+	trap_ns[BUDGET_PROBE] = prices->entry_ns;
+	trap_ns[BUDGET_SYSCALL] = prices->syscall_ns;
+	trap_ns[BUDGET_HOOK] = 0;
+}
+
 int control__start(struct session *session)
 {
 	static const unsigned int heap[] = {
@@ -121,20 +132,10 @@ int control__start(struct session *session)
 		[HEAP_MODE_COUNTING] = BUDGET_HEAP_COUNTING,
 		[HEAP_MODE_OFF] = BUDGET_HEAP_OFF,
 	};
-	const struct prices *prices = &session->prices;
 	enum wire_io_source source = live__io_source(session->live);
 	bool syscalls = source == IO_SOURCE_SYSCALL || source == IO_SOURCE_SYSCALL_CLASSIC;
 	struct budget_options options = {
 		.percent = session->options->max_overhead,
-		.trap_ns =
-			{
-				[BUDGET_HEAP_ENTRY] =
-					heap_price(session, PROBES_HEAP, prices->entry_ns),
-				[BUDGET_HEAP_RETURN] =
-					heap_price(session, PROBES_HEAP_RETURN, prices->return_ns),
-				[BUDGET_PROBE] = prices->entry_ns,
-				[BUDGET_SYSCALL] = prices->syscall_ns,
-			},
 		.start =
 			{
 				[BUDGET_HEAP] = heap[session->options->heap],
@@ -146,6 +147,7 @@ int control__start(struct session *session)
 		.ctx = session,
 	};
 
+	price_traps(session, options.trap_ns);
 	session->model->meta.budget_ppm = options.percent * 10000;
 	session->control.budget = budget__new(&options);
 	if (!session->control.budget)
@@ -194,15 +196,16 @@ static void count_heap(struct session *session, uint64_t now_ns, struct budget_c
 	counts[BUDGET_HEAP_ENTRY].span_ns = counts[BUDGET_HEAP_RETURN].span_ns = now_ns;
 }
 
+static const enum budget_kind kinds[LIVE_HOOK_CNT] = {
+	[LIVE_HEAP_ENTRY] = BUDGET_HEAP_ENTRY,
+	[LIVE_HEAP_RETURN] = BUDGET_HEAP_RETURN,
+	[LIVE_PROBE] = BUDGET_PROBE,
+	[LIVE_SYSCALL] = BUDGET_SYSCALL,
+	[LIVE_HOOK] = BUDGET_HOOK,
+};
+
 void control__tick(struct session *session, uint64_t now_ns)
 {
-	static const enum budget_kind kinds[LIVE_HOOK_CNT] = {
-		[LIVE_HEAP_ENTRY] = BUDGET_HEAP_ENTRY,
-		[LIVE_HEAP_RETURN] = BUDGET_HEAP_RETURN,
-		[LIVE_PROBE] = BUDGET_PROBE,
-		[LIVE_SYSCALL] = BUDGET_SYSCALL,
-		[LIVE_HOOK] = BUDGET_HOOK,
-	};
 	struct control *control = &session->control;
 	struct live_runs runs[LIVE_HOOK_CNT];
 	struct budget_input input = {.now_ns = now_ns, .target_cpu_ns = targets_cpu(session)};
@@ -222,6 +225,23 @@ void control__tick(struct session *session, uint64_t now_ns)
 	if (!getrusage(RUSAGE_SELF, &usage))
 		input.tracer_cpu_ns = rusage_ns(&usage);
 	budget__tick(control->budget, &input);
+}
+
+int64_t control__probe_price(struct session *session)
+{
+	int64_t trap_ns[BUDGET_KIND_CNT];
+	struct live_runs runs[LIVE_HOOK_CNT];
+	uint64_t sum = 0, cnt = 0;
+
+	price_traps(session, trap_ns);
+	live__runs(session->live, runs);
+	for (int i = LIVE_HEAP_ENTRY; i <= LIVE_PROBE; i++) {
+		if (runs[i].cnt && trap_ns[kinds[i]] < 0)
+			return -1;
+		sum += runs[i].ns + runs[i].cnt * trap_ns[kinds[i]];
+		cnt += runs[i].cnt;
+	}
+	return cnt ? (int64_t)(sum / cnt) : session->prices.entry_ns;
 }
 
 void control__attach(struct session *session, const struct plan *plan, const struct plan *present)

@@ -28,6 +28,8 @@ void control__arm(struct session *session);
 int control__start(struct session *session);
 /* To be called about every 100 ms, after session__care(). */
 void control__tick(struct session *session, uint64_t now_ns);
+/* What a hit of a probe cost on average, its trap and its program; -1: not measured. */
+int64_t control__probe_price(struct session *session);
 void control__free(struct control *control);
 
 /* Attaches of a plan what is wanted now; `present`: what is there already, or NULL. */

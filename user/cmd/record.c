@@ -145,7 +145,8 @@ static int run(struct session *session, struct outputs *outputs, const char **re
 		}
 		if (due(&clocks.progress, now, tty ? PROGRESS_TTY_NS : PROGRESS_NS))
 			show_progress(session, now, tty);
-		if (due(&clocks.checkpoint, now, CHECKPOINT_NS)) {
+		if (!budget__in_window(session->control.budget) &&
+		    due(&clocks.checkpoint, now, CHECKPOINT_NS)) {
 			meta__checkpoint(session);
 			outputs__checkpoint(outputs, session->model);
 			clocks.checkpoint = pace(clocks.checkpoint, mono_ns() - now);

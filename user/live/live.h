@@ -2,7 +2,7 @@
 /*
  * The live side: loads the BPF object as this kernel can take it, attaches, arms, drains the ring,
  * stops. The only folder that knows libbpf. Used by cmd/record in this order:
- * new -> attach -> attach_plan (per process) -> arm -> drain ... -> disarm, flush -> drain -> edges,
+ * new -> attach -> attach_group (per process) -> arm -> drain ... -> disarm, flush -> drain -> edges,
  * losses, costs -> free (detaches; the report is written before).
  */
 #ifndef LIVE_LIVE_H
@@ -43,14 +43,13 @@ void live__drop_target(struct live *live, pid_t pid);
 /* The tasks that a process had when its memory went (it ended, or exec'ed at that time): their ids mean
  * nothing any more. */
 void live__forget_tasks(struct live *live, pid_t pid, uint64_t before_ns);
-/* All probes, but those that are in `present` already (may be NULL). */
-int live__attach_plan(struct live *live, const struct plan *plan, const struct plan *present);
-/* Detaches the probes of one process (it has exec'ed or ended). */
-void live__drop_plan(struct live *live, pid_t pid);
-/* The same for one group of probes, for a while. */
+/* One group of a plan's probes, but those that are in `present` already (may be NULL). */
 int live__attach_group(struct live *live, const struct plan *plan, const struct plan *present,
 		       enum probe_group group);
+/* Detaches one group of a process, for a while, */
 void live__drop_group(struct live *live, pid_t pid, enum probe_group group);
+/* or all its probes (it has ended). */
+void live__drop_plan(struct live *live, pid_t pid);
 /* Switches the recording on and seeds the threads that exist. *armed_ns is time zero. */
 int live__arm(struct live *live, uint64_t *armed_ns);
 /* Makes the states of threads of targets added later. */
