@@ -90,7 +90,7 @@ $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(OFFLINE_SRC)
 
 $(BUILD)/tests/programs/%: tests/programs/%.c $(wildcard tests/programs/*.h)
 	$(call say,CC,$<)mkdir -p $(@D) && $(CC) -O2 -g -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE \
-		$(LDFLAGS) -o $@ $< -lpthread
+		$(if $(STATIC),-DHEAP_STATIC) $(LDFLAGS) -o $@ $< -lpthread
 
 include tests/programs/Makefile.inc
 include tests/bpf/Makefile.inc

@@ -40,4 +40,15 @@ compare_heap "$work/cpp.ndjson"
 record_heap "$work/rust.ndjson" heap_rust
 compare_heap "$work/rust.ndjson" --summed
 
+# looked at less closely, and not at all
+for mode in counting sampled off; do
+	exact=(--max-overhead 0 --heap "$mode")
+	record_heap "$work/$mode.ndjson" heap_truth core pages
+	if [ "$mode" = off ]; then
+		compare heap_compare.py unseen "$work/$mode.ndjson" "$mode"
+	else
+		compare heap_compare.py "$mode" "$program_out" "$work/$mode.ndjson" "$mode"
+	fi
+done
+
 done_testing

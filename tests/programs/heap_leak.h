@@ -103,21 +103,23 @@ static NOINLINE void noise_cache(uint32_t *state)
 	cache[slot] = take(64 + noise_random(state) % 512);
 }
 
-static NOINLINE void noise_pool(int *used)
+/* Full after a second, by the clock: a slow machine must not make a leak of it. */
+static NOINLINE void noise_pool(int *used, uint64_t elapsed)
 {
-	if (*used < POOL_CNT)
+	while (*used < POOL_CNT && (uint64_t)*used * POOL_NS < elapsed * POOL_CNT)
 		pool[(*used)++] = take(POOL_SZ);
 }
 
-/* A list that grows for a second and a bit, again and again. */
-static NOINLINE void noise_list(void **list, int *len)
+/* A list that grows for a second and a bit, again and again, by the clock, too. */
+static NOINLINE void noise_list(void **list, int *len, uint64_t elapsed)
 {
-	if (*len == LIST_MAX) {
+	int wanted = (int)(elapsed % LIST_NS * LIST_MAX / LIST_NS);
+
+	if (wanted < *len)
 		while (*len)
 			give(list[--*len]);
-		return;
-	}
-	list[(*len)++] = take(300);
+	while (*len < wanted)
+		list[(*len)++] = take(300);
 }
 
 static NOINLINE void noise_queue(uint32_t *state)
@@ -140,16 +142,18 @@ static void *worker(void *arg)
 {
 	static void *list[LIST_MAX];
 	uint32_t state = 7;
+	uint64_t begin;
 	int used = 0, len = 0;
 
 	(void)arg;
 	pthread_setname_np(pthread_self(), "worker");
 	pthread_barrier_wait(&begins);
+	begin = leak_now();
 	noise_startup();
 	while (!over()) {
 		tick();
-		noise_pool(&used);
-		noise_list(list, &len);
+		noise_pool(&used, leak_now() - begin);
+		noise_list(list, &len, leak_now() - begin);
 		for (int i = 0; i < 5; i++) {
 			noise_cache(&state);
 			noise_temporary(&state);

@@ -75,18 +75,22 @@ fn noise_cache(cache: &mut [Option<Box<[u8]>>], random: &mut Random) {
     cache[slot] = Some(bytes(64 + random.next() % 512));
 }
 
+// Full after a second, by the clock: a slow machine must not make a leak of it.
 #[inline(never)]
-fn noise_pool(pool: &mut Vec<Box<[u8]>>) {
-    if pool.len() < 400 {
+fn noise_pool(pool: &mut Vec<Box<[u8]>>, elapsed: Duration) {
+    while pool.len() < 400 && (pool.len() as u128) < elapsed.as_micros() * 400 / 1_000_000 {
         pool.push(bytes(2048));
     }
 }
 
+// A list that grows for a second and a bit, again and again, by the clock, too.
 #[inline(never)]
-fn noise_list(list: &mut Vec<Box<[u8]>>) {
-    if list.len() == 600 {
+fn noise_list(list: &mut Vec<Box<[u8]>>, elapsed: Duration) {
+    let wanted = (elapsed.as_micros() % 1_200_000 * 600 / 1_200_000) as usize;
+    if wanted < list.len() {
         list.clear();
-    } else {
+    }
+    while list.len() < wanted {
         list.push(bytes(300));
     }
 }
@@ -128,11 +132,12 @@ fn worker(queue: &Queue) {
     let mut random = Random(7);
     let (mut pool, mut list) = (Vec::with_capacity(400), Vec::with_capacity(600));
     let mut cache: Vec<Option<Box<[u8]>>> = (0..512).map(|_| None).collect();
+    let begin = Instant::now();
     let startup = noise_startup();
     while !over() {
         std::thread::sleep(TICK);
-        noise_pool(&mut pool);
-        noise_list(&mut list);
+        noise_pool(&mut pool, begin.elapsed());
+        noise_list(&mut list, begin.elapsed());
         for _ in 0..5 {
             noise_cache(&mut cache, &mut random);
             noise_temporary(&mut random);
