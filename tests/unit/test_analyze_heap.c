@@ -482,6 +482,24 @@ static void test_churn(void)
 	done(model, analysis);
 }
 
+/* Blocks are lost out of allocations, which make no records. */
+static void test_losses(void)
+{
+	struct model *model = a_thread(10 * SEC);
+	const struct finding *finding;
+	struct analysis *analysis;
+
+	model->meta.records_seen = 400;
+	allocates(model__task(model, THREAD(7)), 100000, 1000, 100000);
+	model__counter_add(model, "heap_missed_frees", "freed unseen", true, 130);
+	analysis = analyse(model);
+	finding = find(analysis, "losses");
+	ok(finding && finding->severity == SEVERITY_INFO &&
+		   strstr(finding->title, "0.065% of the records and calls of the allocator"),
+	   "%s", finding ? finding->title : "losses");
+	done(model, analysis);
+}
+
 static void test_sums(void)
 {
 	struct model *model = rich_model();
@@ -543,6 +561,7 @@ int main(void)
 	test_ended();
 	test_ended_leak();
 	test_churn();
+	test_losses();
 	test_sums();
 	return tap_done();
 }
