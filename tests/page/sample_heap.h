@@ -88,7 +88,7 @@ static void sample_heap(struct model *model, uint64_t *seed)
 				      5000000);
 	}
 	if (tasks >= 1000) {
-		model->classes[3].folded_heap = (struct heap_sums){12000, 12, 5000, 700, 7};
+		model->classes[3].folded_heap = (struct heap_sums){12000, 12, 5000, 700, 7, 0, 0};
 		model->classes[3].folded_leaking_cnt = 12;
 		model->classes[3].folded_leaked_bytes = 12000;
 		model->classes[3].folded_c[COUNTER_HEAP_ALLOCS] = 19;

@@ -241,7 +241,7 @@ static void test_extremes(void)
 		task->native = UINT64_MAX;
 		task->slices_lost = UINT64_MAX;
 		task->heap = (struct heap_sums){UINT64_MAX, UINT64_MAX, extremes[i % 5], UINT64_MAX,
-						UINT64_MAX};
+						UINT64_MAX, UINT64_MAX, UINT64_MAX};
 	}
 	for (size_t i = 0; i < model->use_cnt; i++) {
 		model->uses[i].cnt = model->uses[i].bytes = extremes[i % 5];
