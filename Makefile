@@ -92,6 +92,7 @@ $(BUILD)/tests/programs/%: tests/programs/%.c $(wildcard tests/programs/*.h)
 	$(call say,CC,$<)mkdir -p $(@D) && $(CC) -O2 -g -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE \
 		$(LDFLAGS) -o $@ $< -lpthread
 
+include tests/programs/Makefile.inc
 include tests/bpf/Makefile.inc
 
 # The demo service is the only program here that needs libuv.
