@@ -33,10 +33,10 @@ BPF_OBJ := $(BPF_SRC:%.bpf.c=$(BUILD)/%.bpf.o)
 SKEL := $(BUILD)/gen/asyncscope.skel.h
 TEMPLATES := $(wildcard report-templates/*)
 
-# What needs neither root nor a live process: everything but live/, cmd/ and main. Unit tests and
-# fuzzers link it, built with sanitizers.
+# What needs neither root nor a live process: everything but live/, cmd/ and main, and of cmd/ the
+# budget. Unit tests and fuzzers link it, built with sanitizers.
 OFFLINE_SRC := $(wildcard $(addsuffix /*.c,$(addprefix user/,base event target runtime model \
-	snapshot analyze export report)))
+	snapshot analyze export report))) user/cmd/budget.c
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 SAN_OBJ := $(OFFLINE_SRC:%.c=$(BUILD)/san/%.o)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)

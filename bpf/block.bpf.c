@@ -100,8 +100,6 @@ static __always_inline void put_back(struct request *rq)
 	gauge_add(GAUGE_DISK_IN_FLIGHT, -1);
 }
 
-#define DISK_ID (1ULL << 63)
-
 static __always_inline void completed(struct request *rq, s64 error, u32 bytes)
 {
 	struct disk_request *request;

@@ -9,6 +9,8 @@
 
 /* How closely it is looked, at this moment; user space steps it down to keep tracing cheap. */
 volatile __u32 heap_mode; /* enum wire_heap_mode */
+/* Changes with it: the end of a call that was begun before may not have been seen. */
+volatile __u32 heap_epoch;
 /* The table keeps one block in 1 << heap_shift, by its address: what it cannot keep all of it keeps
  * evenly, and the free of a block asks the same question as its allocation. */
 volatile __u32 heap_shift;
@@ -207,8 +209,8 @@ static __always_inline bool is_inside(struct heap_call *call, u32 function, u64 
 		return false;
 	if (heap_mode >= HEAP_MODE_COUNTING)
 		return function == HEAP_MALLOC && sz == call->sz && sp <= call->sp;
-	/* it may jump there as its last deed */
-	return sp < call->sp || (sp == call->sp && function != call->function);
+	/* as its last deed it may jump to another one, or to one of its kind */
+	return sp < call->sp || (sp == call->sp && (function != call->function || sz == call->sz));
 }
 
 static __always_inline u64 site_id(u32 tgid, u64 ip)
@@ -270,6 +272,22 @@ static __always_inline void allocated(struct thread_state *thread, u64 addr, u64
 	keep(thread, &key, &block);
 }
 
+/* Forgets a call that was begun before the mode was changed. What realloc() was given then is taken for
+ * gone. */
+static __always_inline void forget_call(struct thread_state *thread)
+{
+	struct heap_call *call = &thread->heap;
+
+	if (call->epoch == (u16)heap_epoch)
+		return;
+	call->epoch = heap_epoch;
+	call->sp = 0;
+	call->freed = 0;
+	if (call->has_old)
+		account_free(&call->old, bpf_ktime_get_ns());
+	call->has_old = 0;
+}
+
 /* What realloc() was given is gone, if it did what it was asked for; else it is put back. */
 static __always_inline void settle(struct thread_state *thread, u64 result)
 {
@@ -296,6 +314,7 @@ static __always_inline int ends(u64 result, u64 ip, u64 sp)
 
 	if (!thread)
 		return 0;
+	forget_call(thread);
 	call = &thread->heap;
 	if (!call->sp || sp < call->sp)
 		return 0; /* one that was made by another one */
@@ -327,7 +346,9 @@ static __always_inline int begins(struct pt_regs *ctx, u32 function, u64 sz, u64
 
 	if (!thread)
 		return 0;
+	forget_call(thread);
 	call = &thread->heap;
+	call->freed = 0;
 	if (is_inside(call, function, sp, sz)) {
 		count_loss(LOSS_HEAP_NESTED);
 		if (heap_mode >= HEAP_MODE_COUNTING)
@@ -363,56 +384,114 @@ static __always_inline int begins(struct pt_regs *ctx, u32 function, u64 sz, u64
 
 static __always_inline int frees(struct pt_regs *ctx, u32 function, u64 addr)
 {
-	struct thread_state *thread;
 	struct wire_block_key key = {.addr = addr};
-	struct wire_block *block;
+	u64 sp = PT_REGS_SP(ctx);
+	struct thread_state *thread;
+	struct heap_call *call;
 
 	if (!addr)
 		return 0;
 	thread = heap_thread();
-	if (!thread || is_inside(&thread->heap, function, PT_REGS_SP(ctx), 0))
+	if (!thread)
 		return 0;
+	forget_call(thread);
+	call = &thread->heap;
+	/* called by realloc(), or by another one that frees, with the same block */
+	if (is_inside(call, function, sp, 0) || (call->freed == addr && sp <= call->freed_sp)) {
+		count_loss(LOSS_HEAP_NESTED);
+		return 0;
+	}
+	call->freed = addr;
+	call->freed_sp = sp;
 	innermost(thread)->c[COUNTER_HEAP_FREES]++;
 	count_call(function, 0, false);
 	if (heap_mode >= HEAP_MODE_COUNTING || !is_kept(addr))
 		return 0;
 	key.tgid = thread->tgid;
-	block = &thread->heap.old; /* no realloc() is open here */
-	if (take(&key, block))
-		account_free(block, bpf_ktime_get_ns());
+	/* no realloc() is open here */
+	if (take(&key, &call->old))
+		account_free(&call->old, bpf_ktime_get_ns());
 	else if (heap_mode == HEAP_MODE_EXACT)
 		count_loss(LOSS_HEAP_UNKNOWN);
 	return 0;
 }
 
-#define BEGINS(name, function, size, block)                                                        \
-	SEC("?uprobe")                                                                             \
-	int heap_##name(struct pt_regs *ctx)                                                       \
-	{                                                                                          \
-		UPROBE_GUARD(ctx);                                                                 \
-		return begins(ctx, HEAP_##function, size, block);                                  \
-	}
+SEC("?uprobe")
+int heap_malloc(struct pt_regs *ctx)
+{
+	UPROBE_GUARD(ctx);
+	return begins(ctx, HEAP_MALLOC, PT_REGS_PARM1(ctx), 0);
+}
 
-BEGINS(malloc, MALLOC, PT_REGS_PARM1(ctx), 0)
-BEGINS(calloc, CALLOC, PT_REGS_PARM1(ctx) * PT_REGS_PARM2(ctx), 0)
-BEGINS(realloc, REALLOC, PT_REGS_PARM2(ctx), PT_REGS_PARM1(ctx))
-BEGINS(posix_memalign, POSIX_MEMALIGN, PT_REGS_PARM3(ctx), PT_REGS_PARM1(ctx))
-BEGINS(memalign, MEMALIGN, PT_REGS_PARM2(ctx), 0)
-BEGINS(valloc, VALLOC, PT_REGS_PARM1(ctx), 0)
-BEGINS(pvalloc, PVALLOC, PT_REGS_PARM1(ctx), 0)
-BEGINS(new, NEW, PT_REGS_PARM1(ctx), 0)
-BEGINS(rust_realloc, RUST_REALLOC, PT_REGS_PARM4(ctx), PT_REGS_PARM1(ctx))
+SEC("?uprobe")
+int heap_calloc(struct pt_regs *ctx)
+{
+	UPROBE_GUARD(ctx);
+	return begins(ctx, HEAP_CALLOC, PT_REGS_PARM1(ctx) * PT_REGS_PARM2(ctx), 0);
+}
 
-#define FREES(name, function)                                                                      \
-	SEC("?uprobe")                                                                             \
-	int heap_##name(struct pt_regs *ctx)                                                       \
-	{                                                                                          \
-		UPROBE_GUARD(ctx);                                                                 \
-		return frees(ctx, HEAP_##function, PT_REGS_PARM1(ctx));                            \
-	}
+SEC("?uprobe")
+int heap_realloc(struct pt_regs *ctx)
+{
+	UPROBE_GUARD(ctx);
+	return begins(ctx, HEAP_REALLOC, PT_REGS_PARM2(ctx), PT_REGS_PARM1(ctx));
+}
 
-FREES(free, FREE)
-FREES(delete, DELETE)
+SEC("?uprobe")
+int heap_posix_memalign(struct pt_regs *ctx)
+{
+	UPROBE_GUARD(ctx);
+	return begins(ctx, HEAP_POSIX_MEMALIGN, PT_REGS_PARM3(ctx), PT_REGS_PARM1(ctx));
+}
+
+SEC("?uprobe")
+int heap_memalign(struct pt_regs *ctx)
+{
+	UPROBE_GUARD(ctx);
+	return begins(ctx, HEAP_MEMALIGN, PT_REGS_PARM2(ctx), 0);
+}
+
+SEC("?uprobe")
+int heap_valloc(struct pt_regs *ctx)
+{
+	UPROBE_GUARD(ctx);
+	return begins(ctx, HEAP_VALLOC, PT_REGS_PARM1(ctx), 0);
+}
+
+SEC("?uprobe")
+int heap_pvalloc(struct pt_regs *ctx)
+{
+	UPROBE_GUARD(ctx);
+	return begins(ctx, HEAP_PVALLOC, PT_REGS_PARM1(ctx), 0);
+}
+
+SEC("?uprobe")
+int heap_new(struct pt_regs *ctx)
+{
+	UPROBE_GUARD(ctx);
+	return begins(ctx, HEAP_NEW, PT_REGS_PARM1(ctx), 0);
+}
+
+SEC("?uprobe")
+int heap_rust_realloc(struct pt_regs *ctx)
+{
+	UPROBE_GUARD(ctx);
+	return begins(ctx, HEAP_RUST_REALLOC, PT_REGS_PARM4(ctx), PT_REGS_PARM1(ctx));
+}
+
+SEC("?uprobe")
+int heap_free(struct pt_regs *ctx)
+{
+	UPROBE_GUARD(ctx);
+	return frees(ctx, HEAP_FREE, PT_REGS_PARM1(ctx));
+}
+
+SEC("?uprobe")
+int heap_delete(struct pt_regs *ctx)
+{
+	UPROBE_GUARD(ctx);
+	return frees(ctx, HEAP_DELETE, PT_REGS_PARM1(ctx));
+}
 
 /* It has returned: the return address is taken off the stack. */
 SEC("?uprobe")
@@ -422,15 +501,44 @@ int heap_return(struct pt_regs *ctx)
 	return ends(PT_REGS_RC(ctx), PT_REGS_IP(ctx), PT_REGS_SP(ctx) - sizeof(u64));
 }
 
+static __always_inline int exits(struct pt_regs *ctx)
+{
+	u64 sp = PT_REGS_SP(ctx), ip = 0;
+
+	bpf_probe_read_user(&ip, sizeof(ip), (void *)sp);
+	return ends(PT_REGS_RC(ctx), ip, sp);
+}
+
 /* At an instruction that returns. */
 SEC("?uprobe")
 int heap_exit(struct pt_regs *ctx)
 {
-	u64 sp = PT_REGS_SP(ctx), ip = 0;
-
 	UPROBE_GUARD(ctx);
-	bpf_probe_read_user(&ip, sizeof(ip), (void *)sp);
-	return ends(PT_REGS_RC(ctx), ip, sp);
+	return exits(ctx);
+}
+
+static __always_inline int exits_new(struct pt_regs *ctx)
+{
+	struct thread_state *thread = heap_mode < HEAP_MODE_OFF ? io_thread() : NULL;
+
+	return thread && thread->heap.sp && thread->heap.function == HEAP_NEW ? exits(ctx) : 0;
+}
+
+/* The same, where all but operator new have return probes: their return address is another then. */
+SEC("?uprobe")
+int heap_exit_new(struct pt_regs *ctx)
+{
+	UPROBE_GUARD(ctx);
+	return exits_new(ctx);
+}
+
+static __always_inline int maps(void)
+{
+	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+
+	if (armed == ARMED_ALL && is_target(tgid))
+		emit_maps(tgid);
+	return 0;
 }
 
 /* The dynamic linker calls it for debuggers, when it begins and when it has ended to change what is
@@ -438,12 +546,8 @@ int heap_exit(struct pt_regs *ctx)
 SEC("?uprobe")
 int heap_linker(struct pt_regs *ctx)
 {
-	u32 tgid = bpf_get_current_pid_tgid() >> 32;
-
 	UPROBE_GUARD(ctx);
-	if (armed == ARMED_ALL && is_target(tgid))
-		emit_maps(tgid);
-	return 0;
+	return maps();
 }
 
 /* Goes over the table of blocks: heap_shift was raised because it is nearly full, or the memory of a
@@ -462,7 +566,8 @@ int heap_sweep(struct bpf_iter__bpf_map_elem *ctx)
 		return 0;
 	key = *at;
 	was = *block;
-	gone = key.tgid == heap_gone_tgid && was.ns <= heap_gone_ns;
+	gone = (key.tgid == heap_gone_tgid || heap_gone_tgid == HEAP_GONE_ALL) &&
+	       was.ns <= heap_gone_ns;
 	if (!gone && was.shift == (heap_shift & 31))
 		return 0;
 	after = !gone && is_kept(key.addr) ? was.weight << ((heap_shift - was.shift) & 31) : 0;

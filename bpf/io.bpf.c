@@ -396,3 +396,33 @@ __hidden int io_finish(struct thread_state *thread, struct io_done *done)
 		file_finish(thread, done, type);
 	return 0;
 }
+
+/* The time is the writer's, and so is the failure. */
+__hidden int io_finish_copy(struct thread_state *thread, struct io_done *done, struct file *out)
+{
+	u64 ns = done->ns;
+
+	done->op = IO_READ;
+	done->ns = 0;
+	if (done->ret >= 0)
+		io_finish(thread, done);
+	done->op = IO_WRITE;
+	done->file = out;
+	done->ns = ns;
+	return io_finish(thread, done);
+}
+
+__hidden int io_finish_accept(struct thread_state *thread, struct io_done *done,
+			      struct file *accepted)
+{
+	if (done->ret < 0) {
+		done->op = IO_ACCEPT;
+		done->ns = 0; /* it waited for a caller */
+		io_finish(thread, done);
+	} else if (accepted) {
+		socket_accepted(thread, accepted, done->now);
+	} else {
+		count_loss(LOSS_FILE_UNKNOWN);
+	}
+	return 0;
+}

@@ -9,6 +9,10 @@
 
 #include "core.bpf.h"
 
+#define AF_INET_  2
+#define AF_INET6_ 10
+
+#define MSG_PEEK_   2
 #define FMODE_WRITE 2
 
 /* As the kernel does: what can be written to is written to. */
@@ -106,10 +110,16 @@ static __always_inline bool is_storage(u32 type)
 	return type == S_IFREG || type == S_IFBLK || type == S_IFDIR;
 }
 
-/* io.bpf.c */
-/* Accounts one operation on whatever done->file is: a file, or a socket of any family. */
-/* An int, or what is left in its register may be refused: a pointer into the stack. */
+/*
+ * io.bpf.c. Accounts one operation on whatever done->file is: a file, or a socket of any family. An
+ * int, or what is left in its register may be refused: a pointer into the stack.
+ */
 __hidden int io_finish(struct thread_state *thread, struct io_done *done);
+/* Bytes that went from done->file to another one: read there, written here. */
+__hidden int io_finish_copy(struct thread_state *thread, struct io_done *done, struct file *out);
+/* The end of accept() on done->file. */
+__hidden int io_finish_accept(struct thread_state *thread, struct io_done *done,
+			      struct file *accepted);
 /*
  * One more entry of the distribution (task, object, operation). These functions take numbers only
  * and are not hidden, so that the verifier looks at each of them once instead of at every place that
@@ -125,6 +135,8 @@ __hidden int account_events(struct thread_state *thread, s64 cnt, u64 vec);
 
 /* net.bpf.c */
 __hidden int socket_finish(struct thread_state *thread, struct io_done *done);
+/* The address of a datagram's other end: struct sockaddr_in and sockaddr_in6. */
+__hidden int read_peer(struct io_peer *peer, u64 name, bool from_user);
 /* connect() begins: the connection may be established, or refused, before it returns. */
 __hidden void socket_connect_begins(struct thread_state *thread, struct file *file, u64 now);
 __hidden void socket_connect_ends(struct thread_state *thread, struct file *file, s64 ret, u64 now);

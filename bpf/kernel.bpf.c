@@ -18,9 +18,6 @@
 #include "compat.bpf.h"
 #include "memory.bpf.h"
 
-#define AF_INET_       2
-#define AF_INET6_      10
-#define MSG_PEEK_      2
 #define VM_FAULT_MAJOR 4
 #define VM_FAULT_ERROR 0x873 /* OOM, SIGBUS, HWPOISON, HWPOISON_LARGE, SIGSEGV, FALLBACK */
 #define PAGE_SZ        4096
@@ -239,42 +236,9 @@ static __always_inline void hook_begins(struct entry *entry, u64 a, u64 b, u64 c
 }
 
 /* The address of a datagram's other end, which the kernel has copied from the program. */
-static __noinline int read_name(struct io_peer *peer, struct msghdr *msg)
+static __always_inline u64 name_of(struct msghdr *msg)
 {
-	char *name = BPF_CORE_READ(msg, msg_name);
-	u16 port = 0;
-
-	if (!name || BPF_CORE_READ(msg, msg_namelen) <= 0)
-		return 0;
-	bpf_probe_read_kernel(&peer->family, sizeof(peer->family), name);
-	if (peer->family == AF_INET_) {
-		bpf_probe_read_kernel(peer->addr, 4, name + 4);
-	} else if (peer->family == AF_INET6_) {
-		bpf_probe_read_kernel(peer->addr, 16, name + 8);
-	} else {
-		peer->family = 0;
-		return 0;
-	}
-	bpf_probe_read_kernel(&port, sizeof(port), name + 2);
-	peer->port = __builtin_bswap16(port);
-	return 0;
-}
-
-/* Bytes that went from one file to another: read there, written here. The time is the writer's, and
- * so is the failure. */
-static __noinline int finish_copy(struct thread_state *thread, struct io_done *done,
-				  struct file *out)
-{
-	u64 ns = done->ns;
-
-	done->op = IO_READ;
-	done->ns = 0;
-	if (done->ret >= 0)
-		io_finish(thread, done);
-	done->op = IO_WRITE;
-	done->file = out;
-	done->ns = ns;
-	return io_finish(thread, done);
+	return BPF_CORE_READ(msg, msg_namelen) > 0 ? (u64)BPF_CORE_READ(msg, msg_name) : 0;
 }
 
 static __always_inline void finish_fault(struct thread_state *thread, struct io_done *done)
@@ -287,18 +251,6 @@ static __always_inline void finish_fault(struct thread_state *thread, struct io_
 	done->ret = result & VM_FAULT_ERROR ? -EIO_ : 0;
 	done->bytes = done->ret ? 0 : PAGE_SZ;
 	io_finish(thread, done);
-}
-
-static __always_inline void finish_accept(struct thread_state *thread, struct io_done *done,
-					  struct socket *accepted)
-{
-	if (done->ret < 0) {
-		done->op = IO_ACCEPT;
-		done->ns = 0; /* it waited for a caller */
-		io_finish(thread, done);
-	} else {
-		socket_accepted(thread, BPF_CORE_READ(accepted, file), done->now);
-	}
 }
 
 #define EIOCBQUEUED_ 529
@@ -325,6 +277,7 @@ static __always_inline bool returns_int(u32 hook)
 static __always_inline void hook_ends(u32 hook, u64 sp, u64 ret)
 {
 	struct thread_state *thread = io_thread();
+	struct socket *accepted;
 	struct io_done *done;
 	struct io_call *call;
 	struct file *file;
@@ -374,7 +327,7 @@ static __always_inline void hook_ends(u32 hook, u64 sp, u64 ret)
 	case HOOK_SENDFILE:
 	case HOOK_COPY:
 	case HOOK_TEE:
-		finish_copy(thread, done, (struct file *)call->arg);
+		io_finish_copy(thread, done, (struct file *)call->arg);
 		return;
 	case HOOK_SEND:
 	case HOOK_RECEIVE:
@@ -383,14 +336,15 @@ static __always_inline void hook_ends(u32 hook, u64 sp, u64 ret)
 		if (call->peek)
 			done->bytes = 0;
 		if (done->ret >= 0)
-			read_name(&done->peer, (struct msghdr *)call->arg);
+			read_peer(&done->peer, name_of((struct msghdr *)call->arg), false);
 		socket_finish(thread, done);
 		return;
 	case HOOK_CONNECT:
 		socket_connect_ends(thread, file, done->ret, done->now);
 		return;
 	case HOOK_ACCEPT:
-		finish_accept(thread, done, (struct socket *)call->arg);
+		accepted = (struct socket *)call->arg;
+		io_finish_accept(thread, done, BPF_CORE_READ(accepted, file));
 		return;
 	case HOOK_LISTEN:
 		if (!done->ret)

@@ -6,9 +6,7 @@
 #include "io.bpf.h"
 #include "compat.bpf.h"
 
-#define AF_UNIX_  1
-#define AF_INET_  2
-#define AF_INET6_ 10
+#define AF_UNIX_ 1
 
 #define SOCK_STREAM_    1
 #define SOCK_DGRAM_     2
@@ -383,9 +381,9 @@ __noinline int meet_socket(u64 sock, u64 ino, u64 now)
 	if (!thread)
 		return 0;
 	if (!conn || conn->ino != ino) {
+		/* its end was not seen: the process that had it is gone */
 		if (conn)
-			forget(sk,
-			       conn); /* its end was not seen: the process that had it is gone */
+			forget(sk, conn);
 		conn = conn_new(sk, object_id(thread), ino, now);
 		if (!conn)
 			return 0;
@@ -521,6 +519,31 @@ static __always_inline void count_socket(struct frame *frame, struct io_done *do
 		frame->c[COUNTER_NET_SENT_BYTES] += done->bytes;
 		frame->c[COUNTER_NET_PACKETS_SENT] += datagram;
 	}
+}
+
+static __always_inline long read_name(void *to, u32 sz, u64 from, bool from_user)
+{
+	return from_user ? bpf_probe_read_user(to, sz, (void *)from)
+			 : bpf_probe_read_kernel(to, sz, (void *)from);
+}
+
+__hidden int read_peer(struct io_peer *peer, u64 name, bool from_user)
+{
+	u16 port = 0;
+
+	if (!name || read_name(&peer->family, sizeof(peer->family), name, from_user))
+		return 0;
+	if (peer->family == AF_INET_) {
+		read_name(peer->addr, 4, name + 4, from_user);
+	} else if (peer->family == AF_INET6_) {
+		read_name(peer->addr, 16, name + 8, from_user);
+	} else {
+		peer->family = 0;
+		return 0;
+	}
+	read_name(&port, sizeof(port), name + 2, from_user);
+	peer->port = __builtin_bswap16(port);
+	return 0;
 }
 
 __hidden int socket_finish(struct thread_state *thread, struct io_done *done)
@@ -752,12 +775,7 @@ int sk_data_ready(u64 *ctx)
 	return 0;
 }
 
-/*
- * The walks over the descriptors of all targets. When recording begins: first what listens, then
- * what is connected. When it ends: how the connections are then.
- */
-enum socket_walk { WALK_LISTENERS, WALK_CONNECTIONS, WALK_LAST };
-volatile __u32 socket_walk;
+volatile __u32 socket_walk; /* enum wire_socket_walk */
 static u64 seeded_cnt;
 
 static __always_inline void seed_socket(struct task_struct *task, struct file *file,

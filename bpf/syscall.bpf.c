@@ -10,6 +10,9 @@
 #include "compat.bpf.h"
 #include "memory.bpf.h"
 
+/* When this was attached again, after a time without: ends of calls begun before may be missing. */
+volatile __u64 calls_since_ns;
+
 /* What a call does; which arguments matter is said in account(). */
 enum call_rule {
 	CALL_NONE,
@@ -88,7 +91,6 @@ static const u8 calls[SYSCALL_CNT] = {
 	[__NR_brk] = CALL_BRK,
 };
 
-#define MSG_PEEK_  2
 #define MMSG_MAX   1024 /* UIO_MAXIOV: the kernel takes no more at once */
 #define MMSGHDR_SZ 64
 
@@ -129,28 +131,6 @@ static __always_inline u64 argument(struct pt_regs *regs, u32 idx)
 	return USER_REG(regs, r8);
 }
 
-#define AF_INET_  2
-#define AF_INET6_ 10
-
-/* struct sockaddr_in and sockaddr_in6, as the program has them. */
-static __noinline void read_peer(struct io_peer *peer, u64 name)
-{
-	u16 port = 0;
-
-	if (!name || bpf_probe_read_user(&peer->family, sizeof(peer->family), (void *)name))
-		return;
-	if (peer->family == AF_INET_) {
-		bpf_probe_read_user(peer->addr, 4, (void *)(name + 4));
-	} else if (peer->family == AF_INET6_) {
-		bpf_probe_read_user(peer->addr, 16, (void *)(name + 8));
-	} else {
-		peer->family = 0;
-		return;
-	}
-	bpf_probe_read_user(&port, sizeof(port), (void *)(name + 2));
-	peer->port = __builtin_bswap16(port);
-}
-
 /* One message of a batch. A function of its own that the verifier looks at once. */
 __noinline int account_message(u32 idx)
 {
@@ -173,7 +153,7 @@ __noinline int account_message(u32 idx)
 	if (idx)
 		done->ns = 0; /* one call took it all */
 	done->peer.family = 0;
-	read_peer(&done->peer, hdr.name);
+	read_peer(&done->peer, hdr.name, true);
 	io_finish(thread, done);
 	return 0;
 }
@@ -251,21 +231,11 @@ static __always_inline void account_batch(struct thread_state *thread, struct io
 	}
 }
 
-/* Bytes that went from one file to another: read there, written here. The time is the writer's. */
 static __always_inline void account_copy(struct thread_state *thread, struct io_done *done,
 					 struct task_struct *task, u64 in, u64 out)
 {
-	u64 ns = done->ns;
-
-	done->op = IO_READ;
 	done->file = file_of_fd(task, (u32)in);
-	done->ns = 0;
-	if (done->ret >= 0)
-		io_finish(thread, done);
-	done->op = IO_WRITE;
-	done->file = file_of_fd(task, (u32)out);
-	done->ns = ns;
-	io_finish(thread, done);
+	io_finish_copy(thread, done, file_of_fd(task, (u32)out));
 }
 
 static __noinline void account_msghdr(struct thread_state *thread, struct io_done *done, u64 msg)
@@ -274,25 +244,8 @@ static __noinline void account_msghdr(struct thread_state *thread, struct io_don
 
 	bpf_probe_read_user(&hdr, sizeof(hdr), (void *)msg);
 	if (done->ret >= 0)
-		read_peer(&done->peer, hdr.name);
+		read_peer(&done->peer, hdr.name, true);
 	io_finish(thread, done);
-}
-
-static __always_inline void account_accept(struct thread_state *thread, struct task_struct *task,
-					   struct io_done *done)
-{
-	struct file *file;
-
-	if (done->ret < 0) {
-		done->ns = 0; /* it waited for a caller */
-		io_finish(thread, done);
-		return;
-	}
-	file = file_of_fd(task, done->ret);
-	if (file)
-		socket_accepted(thread, file, done->now);
-	else
-		count_loss(LOSS_FILE_UNKNOWN);
 }
 
 /* Calls on one file or socket: `done` but for what only this call has. */
@@ -313,13 +266,13 @@ static __always_inline void account_io(struct thread_state *thread, struct task_
 		done->on_socket = true;
 		peeks(done, argument(regs, 3));
 		if (done->ret >= 0)
-			read_peer(&done->peer, argument(regs, 4));
+			read_peer(&done->peer, argument(regs, 4), true);
 		break;
 	case CALL_SENDTO:
 		done->on_socket = true;
 		done->op = IO_WRITE;
 		if (done->ret >= 0)
-			read_peer(&done->peer, argument(regs, 4));
+			read_peer(&done->peer, argument(regs, 4), true);
 		break;
 	case CALL_RECVMSG:
 		done->on_socket = true;
@@ -375,7 +328,7 @@ static __always_inline void call_ends(s64 ret)
 	done = &thread->done;
 	__builtin_memset(done, 0, sizeof(*done));
 	done->now = bpf_ktime_get_ns();
-	if (call->enter_ns && call->nr == nr) {
+	if (call->enter_ns > calls_since_ns && call->nr == nr) {
 		done->ns = done->now > call->enter_ns ? done->now - call->enter_ns : 1;
 		done->file = (struct file *)call->file;
 	} else {
@@ -394,9 +347,8 @@ static __always_inline void call_ends(s64 ret)
 			socket_connect_ends(thread, done->file, ret, done->now);
 		break;
 	case CALL_ACCEPT:
-		done->op = IO_ACCEPT;
 		done->on_socket = true;
-		account_accept(thread, task, done);
+		io_finish_accept(thread, done, ret < 0 ? NULL : file_of_fd(task, ret));
 		break;
 	case CALL_LISTEN:
 		if (!ret && is_socket(done->file))

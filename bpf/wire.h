@@ -268,7 +268,7 @@ enum wire_io_op {
 
 struct wire_use_key {
 	__u64 task;
-	__u64 object; /* the id of a WIRE_FILE, WIRE_CONN or WIRE_SITE; of disks 1 << 63 | device; 0: a
+	__u64 object; /* the id of a WIRE_FILE, WIRE_CONN or WIRE_SITE; of disks DISK_ID | device; 0: a
 			* file that is not known */
 	__u32 op; /* enum wire_io_op */
 	__u32 pad;
@@ -276,6 +276,8 @@ struct wire_use_key {
 
 /* Set in the ids of sockets and their peers; alone: a socket that is not known. */
 #define OBJECT_IS_SOCKET (1ULL << 61)
+/* An object's id with this bit is a disk's: the low 32 bits are the kernel's device number. */
+#define DISK_ID (1ULL << 63)
 
 /* Set in the ids of places that allocate; alone: a place that is not known. */
 #define OBJECT_IS_SITE (1ULL << 60)
@@ -376,6 +378,9 @@ struct wire_owner {
 	/* what the sweep took out of the table, or weighed anew */
 	__u64 swept_bytes, swept_cnt;
 };
+
+/* In place of a process: the blocks of all are gone. */
+#define HEAP_GONE_ALL (~0U)
 
 /* When blocks are sampled: each is kept with the chance sz / HEAP_SAMPLE_BYTES and stands for
  * HEAP_SAMPLE_BYTES then; larger ones are always kept. */
@@ -508,6 +513,12 @@ enum wire_gauge {
 #undef X
 		GAUGE_CNT
 };
+
+/*
+ * The walks over the descriptors of all targets. When recording begins: first what listens, then
+ * what is connected. When it ends: how the connections are then.
+ */
+enum wire_socket_walk { WALK_LISTENERS, WALK_CONNECTIONS, WALK_LAST };
 
 /* Where IO and network are accounted, best first. */
 #define WIRE_IO_SOURCES(X)                                                                         \
@@ -673,7 +684,7 @@ struct wire_live_task {
 	  "operations not counted: the kernel did not tell that its function had returned")        \
 	X(HEAP_RETURNS, heap_returns_unseen, 1,                                                    \
 	  "allocations whose end was not seen: what they returned is not known")                   \
-	X(HEAP_NESTED, heap_nested, 0, "allocations inside of others, counted once")               \
+	X(HEAP_NESTED, heap_nested, 0, "allocations and frees inside of others, counted once")     \
 	X(HEAP_UNKNOWN, heap_unknown_frees, 0,                                                     \
 	  "blocks freed that were there before, or that were allocated unseen")                    \
 	X(HEAP_MISSED, heap_missed_frees, 1,                                                       \

@@ -104,7 +104,7 @@ int BPF_PROG(add_counter, u64 idx, u64 val)
 {
 	struct thread_state *thread = own_thread();
 
-	if (!thread || idx >= COUNTER_CNT)
+	if (!thread || idx >= COUNTER_KEPT_CNT)
 		return 1;
 	innermost(thread)->c[idx] += val;
 	return 0;

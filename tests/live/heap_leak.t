@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A planted leak of known size among caches, pools, queues and lists that grow and are freed: it is the
 # first that is found, at its place, and nothing else is. Without it nothing is found. 20 times in full.
+FULL=${FULL-} LIVE_LIMIT=220
+[ -z "$FULL" ] || LIVE_LIMIT=1800
 # shellcheck source=tests/live/lib.sh
-LIVE_LIMIT=${LIVE_LIMIT:-${FULL:+1800}}
-LIVE_LIMIT=${LIVE_LIMIT:-220}
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/live/heap.sh
 . "$live/heap.sh"

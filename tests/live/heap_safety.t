@@ -3,8 +3,8 @@
 # What a target must survive: exceptions through `new`, filters of system calls as containers have, and
 # probes that come and go 200 times (20 outside of the full run) while it allocates as fast as it can.
 # And that nothing is lost at 500,000 pairs per second.
-LIVE_LIMIT=${LIVE_LIMIT:-${FULL:+1800}}
-LIVE_LIMIT=${LIVE_LIMIT:-220}
+FULL=${FULL-} LIVE_LIMIT=220
+[ -z "$FULL" ] || LIVE_LIMIT=1800
 # shellcheck source=tests/live/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/live/heap.sh
@@ -13,7 +13,8 @@ need_root
 
 STALL_NS=100000000
 
-for preload in '' libjemalloc.so.2 libtcmalloc_minimal.so.4 libmimalloc.so.2; do
+# mimalloc ends a program whose new fails
+for preload in '' libjemalloc.so.2 libtcmalloc_minimal.so.4; do
 	name=throw-${preload:-libstdc++}
 	record_heap "$work/$name.ndjson" heap_cpp
 	like "$(cat "$program_out")" '"thread": "throwing".*"thrown": 100,' "$name: all were caught"
@@ -45,9 +46,8 @@ ok $? "the program is alive"
 kill -USR1 "$program"
 wait_line "$program_out" '^quiet' 10 "$program"
 ok $? "and ends when it is told to"
-longest=$(sed -n 's/.*"thread": "all".*"longest_ns": \([0-9]*\).*/\1/p' "$program_out")
-[ -n "$longest" ] && [ "$longest" -lt "$STALL_NS" ]
-ok $? "it never stood still for 100 ms" || diag "longest: ${longest:-?} ns"
-diag "longest stall: $longest ns"
+stall=$(sed -n 's/.*"thread": "all".*"stall_ns": \([0-9]*\).*/\1/p' "$program_out")
+[ -n "$stall" ] && [ "$stall" -lt "$STALL_NS" ]
+ok $? "it never stood still for 100 ms, but for a CPU" || diag "$(grep all "$program_out")"
 
 done_testing

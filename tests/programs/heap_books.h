@@ -15,6 +15,11 @@
 #include <malloc.h>
 #include <stdatomic.h>
 
+/* Nobody but glibc has one that can be linked statically, and it brings the rest of glibc's. */
+#if defined(__GLIBC__) && !defined(HEAP_FOREIGN)
+#define HEAP_PVALLOC
+#endif
+
 /* Names of WIRE_HEAP_FUNCTIONS; aligned_alloc is memalign there. */
 #define HEAP_FNS(X)                                                                                \
 	X(MALLOC, malloc)                                                                          \
@@ -235,6 +240,14 @@ static inline void books_start(struct book *books, int cnt)
 	gate_await(cnt);
 }
 
+/* A thread can be joined before the kernel has done with it. */
+static inline void await_gone(struct book *book)
+{
+	pthread_join(book->thread, NULL);
+	while (syscall(SYS_tgkill, getpid(), book->tid, 0) == 0)
+		sleep_ns(NS_PER_MS);
+}
+
 /* Lets the threads of a phase begin and waits until they are done. */
 static inline void books_phase(struct book *books, int cnt, int phase)
 {
@@ -249,7 +262,7 @@ static inline void books_phase(struct book *books, int cnt, int phase)
 	gate_await(members);
 	for (int i = 0; i < cnt; i++)
 		if (books[i].phase == phase && books[i].leaves)
-			pthread_join(books[i].thread, NULL);
+			await_gone(&books[i]);
 }
 
 /* One line, put together in a static buffer. Only ever called by one thread. */

@@ -13,6 +13,8 @@
 #define ROUNDS 300
 #define KEPT   40 /* of each thread's blocks so many stay */
 
+static __attribute__((unused)) bool whole_pages; /* pvalloc is asked for nothing else */
+
 /* A function that another library gives than the allocator in use must be left alone: what it returns
  * cannot be freed. */
 static bool is_of_allocator(void *fn)
@@ -150,16 +152,17 @@ static void run_valloc(struct book *book)
 	}
 }
 
-#ifdef __GLIBC__
+#ifdef HEAP_PVALLOC
 static void run_pvalloc(struct book *book)
 {
 	if (!is_of_allocator((void *)pvalloc))
 		return;
 	for (int i = 0; i < ROUNDS; i++) {
-		void *block = PVALLOC(book, size_of_round(i));
+		size_t sz = whole_pages ? heap_sz(4096 * (size_t)(1 + i % 3)) : size_of_round(i);
+		void *block = PVALLOC(book, sz);
 
 		if (i >= KEPT)
-			FREE(book, book, block, size_of_round(i));
+			FREE(book, book, block, sz);
 	}
 }
 #endif

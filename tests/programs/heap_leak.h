@@ -6,6 +6,7 @@
  *
  *   heap_leak [--wait] [--rate BYTES] [--seconds S]    BYTES per second, 0: no leak at all
  *
+ * LEAK_BLOCKS: so many are lost at once, LEAK_SZ together.
  * Each kind allocates in a function of its own, whose name begins with "noise_".
  */
 #ifndef HEAP_LEAK_H
@@ -219,7 +220,7 @@ static void leak_say(const char *language)
 			  "{\"language\": \"%s\", \"function\": \"plant_leak\", \"tid\": %d, "
 			  "\"blocks\": %" PRIu64 ", \"bytes\": %" PRIu64 ", \"rate\": %" PRIu64
 			  ", \"noise_bytes\": %d}\nquiet\n",
-			  language, leak.tid, leak.cnt, leak.cnt * LEAK_SZ, leak.rate,
+			  language, leak.tid, leak.cnt * LEAK_BLOCKS, leak.cnt * LEAK_SZ, leak.rate,
 			  STARTUP_CNT * STARTUP_SZ + POOL_CNT * POOL_SZ);
 
 	if (write(STDOUT_FILENO, line, (size_t)sz) != sz)

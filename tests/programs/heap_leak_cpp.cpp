@@ -2,6 +2,7 @@
 /*
  * The same in C++: what is lost is an object, and a vector inside of it. Run by tests/live/heap_leak.t.
  */
+#define LEAK_BLOCKS 2
 #include "heap_leak.h"
 
 #include <vector>

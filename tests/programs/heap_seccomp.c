@@ -112,12 +112,12 @@ static void confine(const struct filter *filter)
 		die("seccomp");
 }
 
-static atomic_bool stop;
-
-/* Known functions at a rate that is no burden, until it is told to end. */
+/* For a second, at a rate that is no burden. */
 static void run_confined(struct book *book)
 {
-	for (int i = 0; !atomic_load(&stop); i++) {
+	uint64_t end = mono_ns() + NS_PER_SEC;
+
+	for (int i = 0; mono_ns() < end; i++) {
 		size_t sz = heap_sz(50 + (size_t)(i % 500));
 		void *block = i % 2 ? MALLOC(book, sz) : CALLOC(book, heap_sz(1), sz);
 		void *aligned = POSIX_MEMALIGN(book, heap_sz(64), sz);
@@ -135,21 +135,9 @@ static struct book books[] = {
 	{.name = "confined", .run = run_confined, .site = "run_confined"},
 };
 
-/* The main thread lets them work for a second, then is quiet. */
-static void *ender(void *arg)
-{
-	(void)arg;
-	while (gate.phase < 0)
-		sleep_ns(NS_PER_MS);
-	sleep_ns(NS_PER_SEC);
-	atomic_store(&stop, true);
-	return NULL;
-}
-
 int main(int argc, char **argv)
 {
 	bool wait = truth_take_wait(&argc, argv);
-	pthread_t thread;
 	size_t i = 0;
 
 	while (i < ARRAY_CNT(filters) && (argc != 2 || strcmp(argv[1], filters[i].name)))
@@ -161,9 +149,6 @@ int main(int argc, char **argv)
 	truth_limit(60);
 	block_end_signal();
 	books_start(books, ARRAY_CNT(books));
-	errno = pthread_create(&thread, NULL, ender, NULL);
-	if (errno)
-		die("pthread_create");
 	confine(&filters[i]);
 	truth_ready(wait);
 	books_phase(books, ARRAY_CNT(books), 0);

@@ -6,19 +6,21 @@
  *   heap_storm [--wait] [--threads N] [--rate PAIRS] [--seconds S] [--size BYTES] [--timed]
  *
  * --rate is for all threads together; 0, as by default, is no limit. --timed reads the clock after each
- * pair, for the longest time between two that follow one another, which is what a stall is; without it
- * nothing but the pairs is in the loop. Ends after S seconds (default 5) or at SIGUSR1, then prints what
+ * pair, for the longest time between two that follow one another, less what the thread waited for a CPU
+ * meanwhile, which is what a stall is; without it nothing but the pairs is in the loop. Ends after S seconds (default 5) or at SIGUSR1, then prints what
  * was done; with --wait and a rate it then waits for (another) SIGUSR1.
  */
 #include "heap_books.h"
 
 #define MAX_THREADS 64
 #define BATCH       256
+#define GAP_NS      NS_PER_MS /* shorter ones are not looked at */
 
 static struct storm {
 	pthread_t thread;
 	pid_t tid;
-	uint64_t pairs, longest_ns, longest_at, begin_ns, end_ns, cpu_ns;
+	int schedstat_fd;
+	uint64_t pairs, longest_ns, longest_at, stall_ns, begin_ns, end_ns, cpu_ns;
 } storms[MAX_THREADS];
 
 static struct {
@@ -43,17 +45,32 @@ static void pairs(struct storm *storm, uint64_t cnt)
 	storm->pairs += cnt;
 }
 
+static void note_gap(struct storm *storm, uint64_t at, uint64_t ns, uint64_t *queued)
+{
+	uint64_t now = schedstat_read(storm->schedstat_fd).runqueue_ns;
+	uint64_t waited = now - *queued;
+
+	*queued = now;
+	if (ns > waited && ns - waited > storm->stall_ns)
+		storm->stall_ns = ns - waited;
+	if (ns > storm->longest_ns) {
+		storm->longest_ns = ns;
+		storm->longest_at = at;
+	}
+}
+
 static void timed_pairs(struct storm *storm, uint64_t cnt)
 {
+	uint64_t queued = schedstat_read(storm->schedstat_fd).runqueue_ns;
 	uint64_t before = mono_ns();
 
 	for (uint64_t i = 0; i < cnt; i++) {
 		storm_pair(opts.size);
 		uint64_t after = mono_ns();
 
-		if (after - before > storm->longest_ns) {
-			storm->longest_ns = after - before;
-			storm->longest_at = before;
+		if (after - before > GAP_NS) {
+			note_gap(storm, before, after - before, &queued);
+			after = mono_ns();
 		}
 		before = after;
 	}
@@ -83,6 +100,7 @@ static void *storm_main(void *arg)
 	struct storm *storm = arg;
 
 	storm->tid = thread_id();
+	storm->schedstat_fd = schedstat_open();
 	pthread_barrier_wait(&barrier); /* made */
 	pthread_barrier_wait(&barrier); /* go */
 	storm->begin_ns = mono_ns();
@@ -98,7 +116,7 @@ static void *storm_main(void *arg)
 
 static void say(void)
 {
-	uint64_t sum = 0, longest = 0, ns = 0, cpu = 0;
+	uint64_t sum = 0, longest = 0, stall = 0, ns = 0, cpu = 0;
 
 	for (int i = 0; i < opts.threads; i++) {
 		struct storm *storm = &storms[i];
@@ -108,17 +126,19 @@ static void say(void)
 		cpu += storm->cpu_ns;
 		if (storm->longest_ns > longest)
 			longest = storm->longest_ns;
+		if (storm->stall_ns > stall)
+			stall = storm->stall_ns;
 		heap_say("{\"thread\": \"storm\", \"tid\": %d, \"pairs\": %" PRIu64
 			 ", \"bytes\": %" PRIu64 ", \"longest_ns\": %" PRIu64
-			 ", \"longest_at_ns\": %" PRIu64 "}\n",
+			 ", \"stall_ns\": %" PRIu64 ", \"longest_at_ns\": %" PRIu64 "}\n",
 			 (int)storm->tid, storm->pairs, storm->pairs * opts.size, storm->longest_ns,
-			 storm->longest_at);
+			 storm->stall_ns, storm->longest_at);
 	}
 	heap_say("{\"thread\": \"all\", \"pairs\": %" PRIu64 ", \"bytes\": %" PRIu64
 		 ", \"ns_per_pair\": %.2f, \"cpu_ns_per_pair\": %.2f, \"longest_ns\": %" PRIu64
-		 "}\n",
+		 ", \"stall_ns\": %" PRIu64 "}\n",
 		 sum, sum * opts.size, sum ? (double)ns / (double)sum : 0,
-		 sum ? (double)cpu / (double)sum : 0, longest);
+		 sum ? (double)cpu / (double)sum : 0, longest, stall);
 }
 
 static void usage(void)

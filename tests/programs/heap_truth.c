@@ -5,10 +5,12 @@
  *
  *   heap_truth [--wait] [SCENARIO [ARG]]
  *
- *   core       the functions, blocks handed from thread to thread, a realloc storm, lifetimes (default)
- *   ended      threads that end, and some still hold memory
- *   fork       processes that are forked and allocate
- *   dlopen ARG a library is loaded that allocates; and ARG, if given, an allocator, is used
+ *   core [pages]        the functions, blocks handed from thread to thread, a realloc storm, lifetimes
+ *                       (default); pages: pvalloc is asked for whole pages, since some allocators
+ *                       round up before they allocate
+ *   ended               threads that end, and some still hold memory
+ *   fork                processes that are forked and allocate
+ *   dlopen [ALLOCATOR]  a library is loaded that allocates, and an allocator that is used
  */
 #include "heap_books.h"
 
@@ -27,12 +29,12 @@ static struct book core[48] = {ONE(malloc, 0),
 			       ONE(calloc, 0),
 			       ONE(realloc, 0),
 			       ONE(reallocarray, 0),
-			       ONE(strdup, 0),
+			       BOOK("strdup", run_strdup, 0, NULL),
 			       ONE(posix_memalign, 0),
 			       ONE(memalign, 0),
 			       ONE(aligned_alloc, 0),
 			       ONE(valloc, 0),
-#ifdef __GLIBC__
+#ifdef HEAP_PVALLOC
 			       ONE(pvalloc, 0),
 #endif
 			       ONE(nothing, 0),
@@ -57,7 +59,7 @@ static int run_core(bool wait, const char *arg)
 {
 	int cnt = 0;
 
-	(void)arg;
+	whole_pages = arg && strcmp(arg, "pages") == 0;
 	while (core[cnt].name)
 		cnt++;
 	for (int i = 0; i < STORM_THREADS; i++)
@@ -167,7 +169,7 @@ struct loaded {
 };
 static struct loaded own_lib, allocator;
 
-static void use_loaded(struct book *book, const struct loaded *loaded)
+static __attribute__((noinline)) void use_loaded(struct book *book, const struct loaded *loaded)
 {
 	for (int i = 0; loaded->alloc && i < ROUNDS; i++) {
 		void *block =
@@ -217,7 +219,8 @@ static int run_dlopen(bool wait, const char *arg)
 	if (sz < 0)
 		die("readlink");
 	strcpy(memrchr(own, '/', (size_t)sz), "/heap_lib.so");
-	books[0].site = NULL; /* in the library */
+	books[0].site = "heap_lib_alloc";
+	books[1].site = "use_loaded";
 	books_start(books, ARRAY_CNT(books));
 	truth_ready(wait);
 	load(&own_lib, own, "heap_lib_alloc", "heap_lib_free");
@@ -258,6 +261,6 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < ARRAY_CNT(scenarios); i++)
 		if (strcmp(scenarios[i].name, name) == 0)
 			_exit(scenarios[i].run(wait, argc > 2 ? argv[2] : NULL));
-	fprintf(stderr, "usage: heap_truth [--wait] core|ended|fork|dlopen [ALLOCATOR]\n");
+	fprintf(stderr, "usage: heap_truth [--wait] core [pages]|ended|fork|dlopen [ALLOCATOR]\n");
 	return 2;
 }

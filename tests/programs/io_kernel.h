@@ -77,6 +77,29 @@ static inline void run_timerfd(struct row *row)
 	close(fd);
 }
 
+/*
+ * By turns, each made where the one before was: the kernel's memory for its name is the same again,
+ * and the names are equally long.
+ */
+static inline void run_anon_reused(struct row *row)
+{
+	struct object *event = object(row, "eventfd", "[eventfd]");
+	struct object *timer = object(row, "timerfd", "[timerfd]");
+	struct itimerspec once = {{0, 0}, {0, 1}};
+	uint64_t val;
+
+	for (int i = 0; i < 30; i++) {
+		int fd = eventfd(1, EFD_CLOEXEC);
+
+		must(row, fd >= 0 && IO(event, READ, read(fd, &val, 8)) == 8, "eventfd");
+		close(fd);
+		fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+		must(row, fd >= 0 && timerfd_settime(fd, 0, &once, NULL) == 0, "timerfd");
+		must(row, IO(timer, READ, read(fd, &val, 8)) == 8, "read a timer");
+		close(fd);
+	}
+}
+
 static inline void run_kinds(struct row *row)
 {
 	struct object *signals = object(row, "signalfd", "[signalfd]");

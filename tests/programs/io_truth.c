@@ -4,7 +4,10 @@
  * really did: bytes, operations, errors, and how long they took by its own clock. Run by
  * tests/live/io.t, and in the guests of tests/vm.
  *
- *   io_truth [--wait] [--dir DIR] [--only ROW]
+ *   io_truth [--wait] [--dir DIR] [--only ROW] [--alone CPU]
+ *
+ * --alone: on this CPU only, and there before all others, so that none of its threads is preempted,
+ * not in the kernel either. It says nothing about times then.
  *
  * Phase 0: what is blocked before the recording begins. Phase 1: rows that only count, all at once.
  * Then those that compare times or address spaces, one phase after another.
@@ -18,6 +21,8 @@
 #include "io_rings.h"
 #include "io_slow.h"
 #include "io_sockets.h"
+
+#include <sched.h>
 
 #define ROW(name_, run_, setup_, phase_)                                                           \
 	{                                                                                          \
@@ -86,10 +91,22 @@ static struct row rows[] = {
 	ROW("mem-fault", run_mem_fault, setup_mem_fault, 5),
 	ROW("mem-touch", run_mem_touch, NULL, 6),
 	ROW("mem-map", run_mem_map, NULL, 7),
+	ROW("anon-reused", run_anon_reused, NULL, 8),
 };
-#define PHASES 8
+#define PHASES 9
 
 static int row_cnt = ARRAY_CNT(rows);
+
+static void be_alone(int cpu)
+{
+	struct sched_param first = {.sched_priority = 1};
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(cpu, &cpus);
+	if (sched_setaffinity(0, sizeof(cpus), &cpus) || sched_setscheduler(0, SCHED_FIFO, &first))
+		die("--alone");
+}
 
 static void options(int argc, char **argv)
 {
@@ -103,10 +120,13 @@ static void options(int argc, char **argv)
 			rows_dir = val;
 		else if (val && strcmp(argv[i], "--only") == 0)
 			only = val;
+		else if (val && strcmp(argv[i], "--alone") == 0)
+			be_alone(atoi(val));
 		else
 			val = NULL;
 		if (!val) {
-			fprintf(stderr, "usage: io_truth [--wait] [--dir DIR] [--only ROW]\n");
+			fprintf(stderr, "usage: io_truth [--wait] [--dir DIR] [--only ROW] "
+					"[--alone CPU]\n");
 			exit(2);
 		}
 	}

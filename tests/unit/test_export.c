@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "export_lines.h"
+#include "golden.h"
 #include "rich_model.h"
 #include "snapshot/snapshot.h"
 
@@ -393,32 +394,6 @@ static void test_extremes(void)
 		free(text);
 		model__free(model);
 	}
-}
-
-/* Held against tests/golden/NAME, or written there. */
-static void golden(const char *name, const char *text)
-{
-	char path[128], *want = NULL;
-	size_t sz = 0, line = 1;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "tests/golden/%s", name);
-	file = fopen(path, getenv("UPDATE_GOLDEN") ? "w" : "r");
-	if (!ok(file, "%s can be opened (run from the repository's root)", path))
-		return;
-	if (getenv("UPDATE_GOLDEN")) {
-		fputs(text, file);
-		fclose(file);
-		return;
-	}
-	if (getdelim(&want, &sz, '\0', file) < 0)
-		want = strdup("");
-	fclose(file);
-	for (sz = 0; text[sz] && text[sz] == want[sz]; sz++)
-		line += text[sz] == '\n';
-	if (!ok(text[sz] == want[sz], "%s is as before", path))
-		note("line %zu: ...%.100s, was ...%.100s", line, text + sz, want + sz);
-	free(want);
 }
 
 /* For tests/offline.t: the same model as a file. */

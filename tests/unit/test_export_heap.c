@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "export_lines.h"
+#include "golden.h"
 #include "rich_heap.h"
 
 #define MARKS_6 "task", "task_id", "100:6"
@@ -254,6 +255,34 @@ static void test_not_measured(void)
 	model__free(model);
 }
 
+static void test_summary(void)
+{
+	static const struct export_options narrow = {.width = 80}, wide = {.width = 1000};
+	struct model *model = rich_model();
+	char *text;
+
+	rich_heap(model);
+	rich_backoffs(model);
+	model__cap_share(model, CAP_HEAP, 0.31);
+	text = export_with(model, export_summary, &narrow);
+	golden("heap.txt", text);
+	free(text);
+	text = export_with(model, export_summary, &wide);
+	ok(strstr(text, "PEAK*") && strstr(text, "leak_here+0x1d"), "a wider one");
+	free(text);
+	model__cap_miss(model, CAP_HEAP_LIVE, "blocks were only counted");
+	text = export_with(model, export_summary, &wide);
+	ok(strstr(text, "what is held: not measured (blocks were only counted)"),
+	   "what is held is not measured, which is not 0");
+	free(text);
+	model__cap_set(model, CAP_HEAP_LIVE, RICH_HEAP_SOURCE);
+	model->meta.duration_ns = 2 * SEC;
+	text = export_with(model, export_summary, &wide);
+	ok(strstr(text, "too short to tell leaks"), "a short recording says that it is");
+	free(text);
+	model__free(model);
+}
+
 /* Numbers of a hostile snapshot. */
 static void test_extremes(void)
 {
@@ -301,6 +330,7 @@ int main(void)
 	test_io_is_as_before();
 	test_estimates();
 	test_not_measured();
+	test_summary();
 	test_extremes();
 	return tap_done();
 }

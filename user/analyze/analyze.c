@@ -16,7 +16,8 @@
 
 /* In order: later ones use what earlier ones found. */
 static const pass_fn passes[] = {
-	pass_totals, pass_bottlenecks, pass_sched, pass_waits, pass_io, pass_async, pass_quality,
+	pass_totals, pass_bottlenecks, pass_sched, pass_waits,   pass_io,
+	pass_leaks,  pass_memory,      pass_async, pass_quality,
 };
 
 const char *bottleneck_name(unsigned int bottleneck)

@@ -88,8 +88,12 @@ struct analysis {
 	struct totals totals;
 	struct finding *findings; /* ranked: by severity, then costliest first */
 	size_t finding_cnt, finding_cap;
+	double leak_rate; /* bytes per second of all leaks, those without a finding too */
 	char *verdict; /* one line, plain words */
 };
+
+/* In less time leaks are not looked for. */
+#define LEAK_MIN_NS 5000000000LL
 
 /* Runs all passes; NULL and errno when memory ran out. */
 struct analysis *analysis__new(const struct model *model);

@@ -31,6 +31,14 @@ static void add_use(struct site_total *total, const struct use *use)
 	total->task_bytes[ALLOCATED] = total->alloc.bytes;
 }
 
+static uint32_t class_of(const struct model *model, const struct use *use)
+{
+	const struct task *task = use->task ? model__task(model, use->task) : NULL;
+	uint32_t class_idx = task ? task->class_idx : use->class_idx;
+
+	return class_idx < model->class_cnt ? class_idx : NO_IDX;
+}
+
 /* The uses of one task stand together by object, so each run of them is one row. */
 int site_totals__add(struct site_totals *totals, const struct model *model, const struct use *uses,
 		     size_t cnt)
@@ -42,12 +50,15 @@ int site_totals__add(struct site_totals *totals, const struct model *model, cons
 
 		if (!(KINDS_SITE >> use_kind(model, use) & 1))
 			continue;
-		if (!row || row->object != use->object || row->task != use->task) {
+		if (!row || row->object != use->object || row->task != use->task ||
+		    (!use->task && row->class_idx != class_of(model, use))) {
 			if (array__reserve((void **)&totals->rows, &totals->cap, totals->cnt + 1,
 					   sizeof(*totals->rows)))
 				return -ENOMEM;
 			row = &totals->rows[totals->cnt++];
-			*row = (struct site_total){.object = use->object, .task = use->task};
+			*row = (struct site_total){.object = use->object,
+						   .class_idx = class_of(model, use),
+						   .task = use->task};
 		}
 		add_use(row, use);
 	}
@@ -61,6 +72,15 @@ static int by_object(const void *a, const void *b)
 	if (x->object != y->object)
 		return x->object < y->object ? -1 : 1;
 	return x->task < y->task ? -1 : x->task > y->task;
+}
+
+static int by_class(const void *a, const void *b)
+{
+	const struct site_total *x = a, *y = b;
+
+	if (x->class_idx != y->class_idx)
+		return x->class_idx < y->class_idx ? -1 : 1;
+	return by_object(a, b);
 }
 
 static void add_sum(struct use_sum *to, const struct use_sum *from)
@@ -85,6 +105,7 @@ static void merge(struct site_total *to, struct site_total *from)
 {
 	if (!to->task || (from->task && has_more(from, to))) {
 		to->task = from->task;
+		to->class_idx = from->class_idx;
 		memcpy(to->task_bytes, from->task_bytes, sizeof(to->task_bytes));
 	}
 	add_sum(&to->alloc, &from->alloc);
@@ -112,21 +133,32 @@ static int by_rank(const void *a, const void *b)
 	return 0;
 }
 
-void site_totals__rank(struct site_totals *totals)
+static void rank(struct site_totals *totals, bool with_class)
 {
 	size_t cnt = 0;
 
 	if (!totals->cnt)
 		return;
-	qsort(totals->rows, totals->cnt, sizeof(*totals->rows), by_object);
+	qsort(totals->rows, totals->cnt, sizeof(*totals->rows), with_class ? by_class : by_object);
 	for (size_t i = 0; i < totals->cnt; i++) {
-		if (cnt && totals->rows[cnt - 1].object == totals->rows[i].object)
+		if (cnt && totals->rows[cnt - 1].object == totals->rows[i].object &&
+		    (!with_class || totals->rows[cnt - 1].class_idx == totals->rows[i].class_idx))
 			merge(&totals->rows[cnt - 1], &totals->rows[i]);
 		else
 			totals->rows[cnt++] = totals->rows[i];
 	}
 	totals->cnt = cnt;
 	qsort(totals->rows, cnt, sizeof(*totals->rows), by_rank);
+}
+
+void site_totals__rank(struct site_totals *totals)
+{
+	rank(totals, false);
+}
+
+void site_totals__rank_by_class(struct site_totals *totals)
+{
+	rank(totals, true);
 }
 
 void site_totals__free(struct site_totals *totals)

@@ -12,6 +12,7 @@
 /* What was allocated at one place by all whose uses were added. */
 struct site_total {
 	uint32_t object;
+	uint32_t class_idx; /* of its tasks, or NO_IDX; once it is ranked: of `task` */
 	uint64_t task; /* the one that holds most, or else allocated most; or 0 */
 	uint64_t task_bytes[2]; /* held and allocated by that one */
 	struct use_sum alloc, freed, held; /* errors: allocations that failed */
@@ -29,6 +30,8 @@ int site_totals__add(struct site_totals *totals, const struct model *model, cons
 		     size_t cnt);
 /* One row for each place, by bytes held, then bytes allocated. */
 void site_totals__rank(struct site_totals *totals);
+/* One for each class and place, in the same order. */
+void site_totals__rank_by_class(struct site_totals *totals);
 void site_totals__free(struct site_totals *totals);
 
 /* What all tasks of a class, or all there are, hold and did. */

@@ -19,6 +19,8 @@ int pass_bottlenecks(struct analysis *analysis);
 int pass_sched(struct analysis *analysis);
 int pass_waits(struct analysis *analysis);
 int pass_io(struct analysis *analysis);
+int pass_leaks(struct analysis *analysis);
+int pass_memory(struct analysis *analysis);
 int pass_async(struct analysis *analysis);
 int pass_quality(struct analysis *analysis);
 

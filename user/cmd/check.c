@@ -59,7 +59,10 @@ static void print_json(const struct check_row *rows, size_t cnt)
 /* An exit code. */
 static int print_probes(const struct target *target, bool verbose)
 {
-	struct plan_options options = {.heap = HEAP_MODE_EXACT, .return_probes = true};
+	struct plan_options options = {
+		.heap = HEAP_MODE_EXACT,
+		.return_probes = !target__has_shadow_stack(target) && !target__has_seccomp(target),
+	};
 	struct plan *plan = plan__new(target, &options);
 
 	if (!plan) {

@@ -21,24 +21,42 @@ static const struct process *find_process(const struct session *session, uint32_
 	return NULL;
 }
 
+/* Never where that might end the target (DESIGN.md, rule 1). */
+static bool may_change_returns(struct session *session, const struct target *target)
+{
+	if (session->options->heap >= HEAP_MODE_COUNTING || target__has_shadow_stack(target))
+		return false;
+	if (!target__has_seccomp(target))
+		return true;
+	if (!session->tried_seccomp)
+		session->survives_seccomp =
+			price__return_survives_seccomp(live__rung(session->live));
+	session->tried_seccomp = true;
+	return session->survives_seccomp;
+}
+
 void memory__plan_options(struct session *session, const struct target *target,
 			  struct plan_options *options)
 {
-	(void)target;
 	options->heap = session->options->heap;
-	options->return_probes = true;
+	options->return_probes = may_change_returns(session, target);
 }
 
 void memory__attached(struct session *session, const struct process *process)
 {
 	const struct plan *plan = process->plan;
+	const struct wrappers *wrappers;
 
 	if (!plan || !plan->allocators)
 		return;
+	wrappers = &plan->allocators->wrappers;
 	for (size_t i = 0; i < plan->allocators->cnt; i++)
 		session->saw_allocator |= plan->allocators->found[i].cnt > 0;
 	session->sizes_untold |= !allocators__tell_size(plan->allocators);
 	live__heap_tells_size(session->live, !session->sizes_untold);
+	for (size_t i = 0; i < wrappers->cnt; i++)
+		live__heap_wrapper(session->live, process->target->pid, wrappers->returns[i].ip,
+				   wrappers->returns[i].depth);
 }
 
 int memory__sample(struct session *session)

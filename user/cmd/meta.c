@@ -190,6 +190,7 @@ void meta__caps(struct session *session)
 	}
 	set_io_caps(session);
 	memory__caps(session);
+	control__caps(session);
 	if (has_async(model))
 		model__cap_set(model, CAP_RUNS, uprobe_rung_name(live__rung(session->live)));
 	if (session->prices.entry_ns >= 0)

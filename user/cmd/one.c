@@ -86,14 +86,21 @@ void probes__json(struct json *json, const struct plan *plan)
 	json__arr_end(json);
 }
 
-static void print_group(const struct plan *plan, enum probe_group group)
+static bool is_of_memory(const struct probe *probe)
+{
+	return probe->group != PROBES_RUNTIME && probe->group != PROBES_LINKER;
+}
+
+static void print_group(const struct plan *plan, bool of_memory)
 {
 	size_t cnt = 0, emulated = 0;
 
 	for (size_t i = 0; i < plan->probe_cnt; i++) {
-		cnt += plan->probes[i].group == group;
-		emulated += plan->probes[i].group == group &&
-			    plan->probes[i].place.probe == PROBE_EMULATED;
+		const struct probe *probe = &plan->probes[i];
+		bool counts = of_memory ? is_of_memory(probe) : probe->group == PROBES_RUNTIME;
+
+		cnt += counts;
+		emulated += counts && probe->place.probe == PROBE_EMULATED;
 	}
 	printf("%zu probe%s, %zu on instructions that the kernel emulates\n", cnt,
 	       cnt == 1 ? "" : "s", emulated);
@@ -112,12 +119,12 @@ void allocators__print(const struct plan *plan)
 
 void probes__print_sum(const struct plan *plan)
 {
-	print_group(plan, PROBES_RUNTIME);
+	print_group(plan, false);
 	if (!plan->allocators)
 		return;
 	allocators__print(plan);
 	printf("  %-10s ", "");
-	print_group(plan, PROBES_HEAP);
+	print_group(plan, true);
 }
 
 void allocators__json(struct json *json, const struct plan *plan)

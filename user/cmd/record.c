@@ -135,13 +135,13 @@ static int run(struct session *session, struct outputs *outputs, const char **re
 			return -errno;
 		cnt = session__drain(session, DRAIN_MAX);
 		now = mono_ns();
-		live__measure(session->live, now);
 		if (due(&clocks.care, now, CARE_NS)) {
 			int err = session__sample(session);
 
 			if (err)
 				return err;
 			session__care(session, due(&clocks.rescan, now, RESCAN_NS));
+			control__tick(session, mono_ns());
 		}
 		if (due(&clocks.progress, now, tty ? PROGRESS_TTY_NS : PROGRESS_NS))
 			show_progress(session, now, tty);

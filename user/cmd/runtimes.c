@@ -149,7 +149,7 @@ static int print_text(const struct findings *findings, bool verbose)
 
 int cmd_runtimes(int argc, char **argv)
 {
-	struct plan_options wanted = {.heap = HEAP_MODE_EXACT, .return_probes = true};
+	struct plan_options wanted = {.heap = HEAP_MODE_EXACT};
 	struct runtimes_options options = {.verbose = log_level >= LOG_VERBOSE};
 	struct findings findings = {0};
 	struct target *target = NULL;
@@ -162,6 +162,7 @@ int cmd_runtimes(int argc, char **argv)
 	target = one_target__open(options.pid, &code);
 	if (!target)
 		return code;
+	wanted.return_probes = !target__has_shadow_stack(target) && !target__has_seccomp(target);
 	plan = plan__new(target, &wanted);
 	findings.found = calloc(runtime_adapter_cnt, sizeof(*findings.found));
 	if (!plan || !findings.found) {

@@ -39,8 +39,9 @@ static struct process *find_process(struct session *session, pid_t pid)
 	return NULL;
 }
 
-/* Probes of the runtimes that are in there. Not to find any is no failure: there are threads. */
-static void attach_probes(struct session *session, struct process *process)
+/* Probes of what is in there, as far as they are not there yet. Not to find any is no failure: there
+ * are threads. What was planned before an exec stays, because its files may be mapped again. */
+static void attach_probes(struct session *session, struct process *process, bool has_execed)
 {
 	struct plan_options options;
 	struct plan *plan;
@@ -52,33 +53,27 @@ static void attach_probes(struct session *session, struct process *process)
 			 strerror(errno));
 		return;
 	}
-	/* a command's probes are there before it execs */
-	if (!plan__same(process->plan, plan)) {
-		live__drop_plan(session->live, process->target->pid);
-		live__attach_plan(session->live, plan, NULL);
+	control__attach(session, plan, process->plan);
+	if (has_execed) {
+		plan->before = process->plan;
+	} else if (process->plan) {
+		plan->before = process->plan->before;
+		process->plan->before = NULL;
+		plan__free(process->plan);
 	}
-	plan__free(process->plan);
 	process->plan = plan;
+	process->files = target__files_hash(process->target);
 	memory__attached(session, process);
 }
 
-/* Files were mapped, or unmapped: what is new is probed, too. */
-static void on_maps(struct session *session, const struct event *event)
+/* Files may have been mapped: what is new is probed, too. */
+static void look_for_files(struct session *session, struct process *process)
 {
-	struct process *process = find_process(session, event->tgid);
-	struct plan_options options;
-	struct plan *plan;
-
-	if (!process || session->stop_ns || target__refresh(process->target))
+	if (session->stop_ns || target__refresh(process->target) ||
+	    target__files_hash(process->target) == process->files)
 		return;
-	memory__plan_options(session, process->target, &options);
-	plan = plan__new(process->target, &options);
-	if (!plan)
-		return;
-	live__attach_plan(session->live, plan, process->plan);
-	plan__free(process->plan);
-	process->plan = plan;
-	memory__attached(session, process);
+	attach_probes(session, process, false);
+	meta__runtimes(session, process->target);
 }
 
 static int add_process(struct session *session, pid_t pid, enum target_error *error)
@@ -359,7 +354,7 @@ static int add_targets(struct session *session)
 
 		if (!is_single(session) && live__add_target(session->live, process->target->pid))
 			return EXIT_FAILED;
-		attach_probes(session, process);
+		attach_probes(session, process, false);
 		meta__runtimes(session, process->target);
 	}
 	return 0;
@@ -400,7 +395,8 @@ int session__start(struct session *session)
 	}
 	if (live__arm(session->live, &session->armed_ns))
 		return EXIT_ENVIRONMENT;
-	if (start_feed(session)) {
+	control__arm(session);
+	if (start_feed(session) || control__start(session)) {
 		log_err("no memory");
 		return EXIT_FAILED;
 	}
@@ -410,16 +406,19 @@ int session__start(struct session *session)
 }
 
 /* Until its probes are attached, a process runs with its threads recorded only. */
-static void attach_late(struct session *session, struct process *process, uint64_t since_ns)
+static void attach_late(struct session *session, struct process *process, uint64_t since_ns,
+			bool has_execed)
 {
 	uint64_t now;
 
 	if (session->stop_ns)
 		return; /* drained at the end: nothing to attach for */
-	attach_probes(session, process);
+	attach_probes(session, process, has_execed);
 	now = mono_ns();
 	session->probe_gap_ns += now > since_ns ? now - since_ns : 0;
 }
+
+#define LOOK_NS 1000000000ULL
 
 /* A process of the target exec'ed: other files, other runtimes. */
 static void on_exec(struct session *session, const struct event *event)
@@ -430,8 +429,10 @@ static void on_exec(struct session *session, const struct event *event)
 		return;
 	live__forget_tasks(session->live, event->tgid, event->ns);
 	live__heap_forget(session->live, event->tgid, event->ns);
-	attach_late(session, process, event->ns);
+	attach_late(session, process, event->ns, true);
 	meta__runtimes(session, process->target);
+	/* the dynamic linker maps the libraries from now on; should it be faster than its probe */
+	process->look_until_ns = mono_ns() + LOOK_NS;
 }
 
 static void on_fork(struct session *session, const struct event *event)
@@ -451,12 +452,13 @@ static void on_fork(struct session *session, const struct event *event)
 	}
 	/* its account begins with it */
 	session->processes[session->process_cnt - 1].cpu_start_ns = 0;
-	attach_late(session, &session->processes[session->process_cnt - 1], event->ns);
+	attach_late(session, &session->processes[session->process_cnt - 1], event->ns, false);
 }
 
 int session__on_record(void *ctx, const void *data, size_t sz)
 {
 	struct session *session = ctx;
+	struct process *process;
 	struct event event;
 
 	if (event__decode(&event, data, sz)) {
@@ -473,9 +475,12 @@ int session__on_record(void *ctx, const void *data, size_t sz)
 		on_exec(session, &event);
 	else if (event.kind == WIRE_FORK)
 		on_fork(session, &event);
-	else if (event.kind == WIRE_MAPS)
-		on_maps(session, &event);
-	return feed__event(session->model, &event);
+	if (event.kind != WIRE_MAPS)
+		return feed__event(session->model, &event);
+	process = find_process(session, event.tgid);
+	if (process)
+		look_for_files(session, process);
+	return 0;
 }
 
 int session__drain(struct session *session, int max)
@@ -532,7 +537,7 @@ int session__sample(struct session *session)
 	for (size_t i = 0; i < sizeof(gauges) / sizeof(gauges[0]) && !err; i++)
 		err = feed__sample(session->model, gauges[i].series, now, vals[i]);
 	/* operations in flight on average: the time they took by the time that passed */
-	if (!err && session->sampled_ns && now > session->sampled_ns)
+	if (!err && session->sampled_ns && now > session->sampled_ns && !session->control.io_off)
 		err = feed__sample(session->model, SERIES_IO_QUEUE, now,
 				   (io_time - session->io_time_ns) * 1000 /
 					   (int64_t)(now - session->sampled_ns));
@@ -597,7 +602,7 @@ static void rescan_cgroup(struct session *session)
 		if (find_process(session, pids[i]) || add_process(session, pids[i], &error) ||
 		    live__add_target(session->live, pids[i]))
 			continue;
-		attach_probes(session, &session->processes[session->process_cnt - 1]);
+		attach_probes(session, &session->processes[session->process_cnt - 1], false);
 		added = true;
 	}
 	free(pids);
@@ -618,6 +623,8 @@ void session__care(struct session *session, bool rescan)
 		measure_child(session, process);
 		if (process->ended)
 			live__drop_plan(session->live, process->target->pid);
+		else if (mono_ns() < process->look_until_ns)
+			look_for_files(session, process);
 	}
 	if (rescan && session->options->cgroup)
 		rescan_cgroup(session);
@@ -686,5 +693,6 @@ void session__close(struct session *session)
 	free(session->processes);
 	names__free(session);
 	symbols__free(session->symbols);
+	control__free(&session->control);
 	model__free(session->model);
 }

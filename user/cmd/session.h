@@ -6,6 +6,7 @@
 #ifndef CMD_SESSION_H
 #define CMD_SESSION_H
 
+#include "cmd/control.h"
 #include "cmd/options.h"
 #include "live/live.h"
 #include "live/price.h"
@@ -18,6 +19,8 @@ struct process {
 	struct target *target;
 	struct plan
 		*plan; /* its files stay open: names are read from them after the target's end */
+	uint64_t files; /* hash of what was mapped when it was planned */
+	uint64_t look_until_ns; /* files may be mapped until then */
 	int64_t cpu_start_ns; /* of the process, when its recording began */
 	int64_t cpu_last_ns;
 	uint64_t ended_ns;
@@ -41,6 +44,7 @@ struct session {
 	uint64_t begin_ns; /* when the tracer was started */
 	uint64_t armed_ns, stop_ns;
 	struct prices prices; /* of traps */
+	struct control control;
 	int64_t own_cpu_start_ns; /* the tracer's own CPU time when it was armed */
 	uint64_t probe_gap_ns; /* processes that ran without their probes yet */
 	/* what is looked at on a clock */
@@ -49,6 +53,7 @@ struct session {
 	/* memory */
 	struct symbols *symbols; /* NULL until the first name is asked for */
 	uint64_t owners_next_ns;
+	bool tried_seccomp, survives_seccomp; /* a return probe under a filter */
 	bool saw_allocator;
 	bool sizes_untold; /* of the blocks of some allocator */
 	uint32_t undecodable_cnt;

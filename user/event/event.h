@@ -11,9 +11,6 @@
 
 #include "wire.h"
 
-/* An object's id with this bit is a disk's: the low 32 bits are the kernel's device number. */
-#define DISK_ID (1ULL << 63)
-
 struct event_slice {
 	uint64_t task;
 	uint64_t enter_ns;

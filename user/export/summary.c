@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyze/heap.h"
 #include "export/export.h"
 #include "export/term.h"
 
@@ -16,6 +17,7 @@
 #define MIN_WIDTH     60
 #define DEFAULT_TOP   15
 #define MAX_FINDINGS  5
+#define MAX_BACKOFFS  4
 
 /* By severity. */
 static const struct {
@@ -165,6 +167,33 @@ static void write_quality(struct summary *summary)
 	buf__free(&line);
 }
 
+/* What the budget did, and which numbers are estimates because of it. */
+static void write_budget(struct summary *summary)
+{
+	const struct model *model = summary->model;
+	size_t shown = model->backoff_cnt < MAX_BACKOFFS ? model->backoff_cnt : MAX_BACKOFFS;
+	struct buf line = {};
+
+	for (size_t i = 0; i < shown; i++) {
+		buf__reset(&line);
+		buf__puts(&line, "Stepped: ");
+		backoff_text(&line, model, &model->backoffs[i]);
+		wrap(summary, buf__str(&line), 6, 0);
+	}
+	if (model->backoff_cnt > shown)
+		buf__printf(&summary->buf, "      %zu more steps in the report\n",
+			    model->backoff_cnt - shown);
+	for (unsigned int cap = 0; cap < CAP_CNT; cap++) {
+		buf__reset(&line);
+		estimate_text(&line, model, cap);
+		if (!line.sz)
+			continue;
+		buf__puts(&summary->buf, "Estimate: ");
+		wrap(summary, buf__str(&line), 6, 10);
+	}
+	buf__free(&line);
+}
+
 int export_summary(const struct model *model, const struct analysis *analysis,
 		   const struct export_options *options, FILE *out)
 {
@@ -179,7 +208,10 @@ int export_summary(const struct model *model, const struct analysis *analysis,
 		summary.options.top = DEFAULT_TOP;
 	write_findings(&summary);
 	write_quality(&summary);
+	write_budget(&summary);
 	err = summary__tasks(&summary);
+	if (!err)
+		err = summary__heap(&summary);
 	if (!err)
 		err = summary__io(&summary);
 	if (!err)

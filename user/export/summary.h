@@ -19,7 +19,11 @@ void summary__colour(struct summary *summary, const char *colour);
 int summary__tasks(struct summary *summary);
 /* Files and peers, if there were any; 0 or -ENOMEM. */
 int summary__io(struct summary *summary);
-/* A short time for a narrow column: "12.3ms". */
+/* Who holds memory and where it was allocated, if it was looked at; 0 or -ENOMEM. */
+int summary__heap(struct summary *summary);
+/* Short numbers for a narrow column: "12.3ms", "12.3k", "1.20G". */
 void summary__ns(struct buf *buf, int64_t ns);
+void summary__count(struct buf *buf, uint64_t cnt);
+void summary__bytes(struct buf *buf, uint64_t bytes);
 
 #endif

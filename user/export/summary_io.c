@@ -5,8 +5,6 @@
  */
 #include "export/summary.h"
 
-#include <string.h>
-
 #include "analyze/uses.h"
 #include "export/record.h"
 #include "export/term.h"
@@ -167,45 +165,19 @@ struct spot {
 	struct hist latency;
 };
 
-/* "12.3k" */
-static void short_count(struct buf *buf, uint64_t cnt)
-{
-	static const char units[] = " kMGTPE";
-	double val = (double)cnt;
-	size_t unit = 0;
-
-	for (; val >= 9999.5 && units[unit + 1]; unit++)
-		val /= 1000;
-	if (unit)
-		buf__printf(buf, "%.*f%c", val < 99.95 ? 1 : 0, val, units[unit]);
-	else
-		buf__printf(buf, "%.0f", val);
-}
-
 static void cell_ops(struct buf *buf, const struct spot *spot)
 {
-	short_count(buf, spot->total->calls.cnt);
+	summary__count(buf, spot->total->calls.cnt);
 }
 
-/* "1.20G" */
 static void cell_bytes(struct buf *buf, const struct spot *spot)
 {
-	struct buf text = {};
-	const char *blank;
-
-	format_bytes(&text, spot->total->calls.bytes);
-	blank = strchr(buf__str(&text), ' ');
-	if (blank && blank[1] != 'B')
-		buf__printf(buf, "%.*s%c", (int)(blank - buf__str(&text)), buf__str(&text),
-			    blank[1]);
-	else
-		buf__printf(buf, "%llu", (unsigned long long)spot->total->calls.bytes);
-	buf__free(&text);
+	summary__bytes(buf, spot->total->calls.bytes);
 }
 
 static void cell_errors(struct buf *buf, const struct spot *spot)
 {
-	short_count(buf, spot->total->errors);
+	summary__count(buf, spot->total->errors);
 }
 
 static void cell_time(struct buf *buf, const struct spot *spot)

@@ -55,6 +55,35 @@ void summary__ns(struct buf *buf, int64_t ns)
 	buf__free(&text);
 }
 
+void summary__count(struct buf *buf, uint64_t cnt)
+{
+	static const char units[] = " kMGTPE";
+	double val = (double)cnt;
+	size_t unit = 0;
+
+	for (; val >= 9999.5 && units[unit + 1]; unit++)
+		val /= 1000;
+	if (unit)
+		buf__printf(buf, "%.*f%c", val < 99.95 ? 1 : 0, val, units[unit]);
+	else
+		buf__printf(buf, "%.0f", val);
+}
+
+void summary__bytes(struct buf *buf, uint64_t bytes)
+{
+	struct buf text = {};
+	const char *blank;
+
+	format_bytes(&text, bytes);
+	blank = strchr(buf__str(&text), ' ');
+	if (blank && blank[1] != 'B')
+		buf__printf(buf, "%.*s%c", (int)(blank - buf__str(&text)), buf__str(&text),
+			    blank[1]);
+	else
+		buf__printf(buf, "%llu", (unsigned long long)bytes);
+	buf__free(&text);
+}
+
 static bool measured(const struct line *line, enum model_cap cap)
 {
 	return line->summary->model->caps[cap].measured;

@@ -65,11 +65,6 @@ void heap__fit(struct live *live)
 	}
 }
 
-void live__heap_set(struct live *live, enum wire_heap_mode mode)
-{
-	__atomic_store_n(&live->skel->bss->heap_mode, mode, __ATOMIC_SEQ_CST);
-}
-
 enum wire_heap_mode live__heap_mode(const struct live *live)
 {
 	return live->skel->bss->heap_mode;
@@ -80,37 +75,11 @@ void live__heap_tells_size(struct live *live, bool tells)
 	live->skel->bss->heap_tells_size = tells;
 }
 
-/* Sums a table of one row of u64s for each CPU. */
-static void sum_cpus(const struct bpf_map *map, __u32 key, uint64_t *sums, size_t cnt)
-{
-	int cpus = libbpf_num_possible_cpus();
-	uint64_t *vals = calloc(cpus > 0 ? cpus * cnt : 1, sizeof(*vals));
-
-	memset(sums, 0, cnt * sizeof(*sums));
-	if (vals && cpus > 0 && !bpf_map_lookup_elem(bpf_map__fd(map), &key, vals))
-		for (size_t i = 0; i < cpus * cnt; i++)
-			sums[i % cnt] += vals[i];
-	free(vals);
-}
-
 void live__heap_calls(struct live *live, enum wire_heap_function function,
 		      struct wire_heap_calls *calls)
 {
-	sum_cpus(live->skel->maps.heap_calls, function, (uint64_t *)calls,
-		 sizeof(*calls) / sizeof(uint64_t));
-}
-
-/* Each call that gives is hit twice where its return is seen. */
-uint64_t live__heap_hits(struct live *live)
-{
-	struct wire_heap_calls calls;
-	uint64_t sum = 0;
-
-	for (unsigned int i = 0; i < HEAP_FUNCTION_CNT; i++) {
-		live__heap_calls(live, i, &calls);
-		sum += calls.calls;
-	}
-	return sum;
+	object__cpu_sums(live->skel->maps.heap_calls, function, (uint64_t *)calls,
+			 sizeof(*calls) / sizeof(uint64_t));
 }
 
 int live__heap_wrapper(struct live *live, pid_t pid, uint64_t ip, uint32_t depth)
@@ -340,14 +309,30 @@ static void sweep(struct live *live)
 		log_warn("cannot go over the table of blocks: %s", strerror(-err));
 }
 
-void live__heap_forget(struct live *live, pid_t pid, uint64_t before_ns)
+static void forget(struct live *live, uint32_t tgid, uint64_t before_ns)
 {
-	if (!heap__is_on(live))
-		return;
 	live->skel->bss->heap_gone_ns = before_ns;
-	__atomic_store_n(&live->skel->bss->heap_gone_tgid, pid, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&live->skel->bss->heap_gone_tgid, tgid, __ATOMIC_SEQ_CST);
 	sweep(live);
 	__atomic_store_n(&live->skel->bss->heap_gone_tgid, 0, __ATOMIC_SEQ_CST);
+}
+
+void live__heap_forget(struct live *live, pid_t pid, uint64_t before_ns)
+{
+	if (heap__is_on(live))
+		forget(live, pid, before_ns);
+}
+
+void live__heap_set(struct live *live, enum wire_heap_mode mode)
+{
+	bool was_blind = live->skel->bss->heap_mode >= HEAP_MODE_COUNTING;
+
+	/* what was freed meanwhile was not seen */
+	if (was_blind && mode < HEAP_MODE_COUNTING && heap__is_on(live))
+		forget(live, HEAP_GONE_ALL, UINT64_MAX);
+	/* nor perhaps the ends of calls that have begun */
+	__atomic_fetch_add(&live->skel->bss->heap_epoch, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&live->skel->bss->heap_mode, mode, __ATOMIC_SEQ_CST);
 }
 
 bool live__heap_trim(struct live *live)

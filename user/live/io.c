@@ -85,6 +85,32 @@ int io_hooks__attach(struct live *live)
 	return -EIO;
 }
 
+static int attach_call(struct bpf_program *prog, struct bpf_link **link, bool on)
+{
+	if (!bpf_program__autoload(prog) || on == !!*link)
+		return 0;
+	if (on) {
+		*link = bpf_program__attach(prog);
+		return *link ? 0 : -errno;
+	}
+	bpf_link__destroy(*link);
+	*link = NULL;
+	return 0;
+}
+
+int live__switch_calls(struct live *live, bool on)
+{
+	struct asyncscope *skel = live->skel;
+	int err;
+
+	if (on)
+		__atomic_store_n(&skel->bss->calls_since_ns, mono_ns(), __ATOMIC_SEQ_CST);
+	err = attach_call(skel->progs.sys_enter, &skel->links.sys_enter, on);
+	err = attach_call(skel->progs.sys_exit, &skel->links.sys_exit, on) ?: err;
+	err = attach_call(skel->progs.sys_enter_classic, &skel->links.sys_enter_classic, on) ?: err;
+	return attach_call(skel->progs.sys_exit_classic, &skel->links.sys_exit_classic, on) ?: err;
+}
+
 void live__io_text(const struct live *live, char *text, size_t sz)
 {
 	const char *unhooked = kernel_hooks__unhooked(live->hooks);
@@ -110,10 +136,7 @@ enum wire_io_source live__io_source(const struct live *live)
 	return live->options.io_source;
 }
 
-/* What bpf/net.bpf.c calls enum socket_walk. */
-enum socket_walk { WALK_LISTENERS, WALK_CONNECTIONS, WALK_LAST };
-
-static int walk(struct live *live, enum socket_walk what)
+static int walk(struct live *live, enum wire_socket_walk what)
 {
 	int err;
 
@@ -198,15 +221,7 @@ int live__uses(struct live *live, live_record_fn fn, void *ctx)
 
 int64_t live__gauge(struct live *live, enum wire_gauge gauge)
 {
-	int cpus = libbpf_num_possible_cpus();
-	int64_t *vals = calloc(cpus > 0 ? cpus : 1, sizeof(*vals)), sum = 0;
-	__u32 key = gauge;
-
-	if (vals && !bpf_map_lookup_elem(bpf_map__fd(live->skel->maps.gauges), &key, vals))
-		for (int i = 0; i < cpus; i++)
-			sum += vals[i];
-	free(vals);
-	return sum;
+	return (int64_t)object__cpu_sum(live->skel->maps.gauges, gauge);
 }
 
 void io_hooks__free(struct live *live)

@@ -148,6 +148,9 @@ int live__attach_group(struct live *live, const struct plan *plan, const struct 
 	char why[256] = "";
 	int err;
 
+	/* those of before an exec, when all come back */
+	if (plan->before && !present)
+		live__attach_group(live, plan->before, NULL, group);
 	if (!plan__has(plan, present, group))
 		return 0;
 	err = array__reserve((void **)&live->probes, &live->probe_cap, live->probe_cnt + 1,
@@ -298,13 +301,5 @@ int live__edges(struct live *live, live_edge_fn fn, void *ctx)
 
 uint64_t live__loss(struct live *live, enum wire_loss loss)
 {
-	int cpus = libbpf_num_possible_cpus();
-	uint64_t *vals = calloc(cpus > 0 ? cpus : 1, sizeof(*vals)), sum = 0;
-	__u32 key = loss;
-
-	if (vals && !bpf_map_lookup_elem(bpf_map__fd(live->skel->maps.losses), &key, vals))
-		for (int i = 0; i < cpus; i++)
-			sum += vals[i];
-	free(vals);
-	return sum;
+	return object__cpu_sum(live->skel->maps.losses, loss);
 }

@@ -76,6 +76,8 @@ int live__edges(struct live *live, live_edge_fn fn, void *ctx);
 /* What tasks did with files and peers since the last time: calls `fn` with struct wire_use records.
  * How many, or -errno. */
 int live__uses(struct live *live, live_record_fn fn, void *ctx);
+/* Attaches and detaches what hooks the system calls of the whole host. 0 or -errno. */
+int live__switch_calls(struct live *live, bool on);
 int64_t live__gauge(struct live *live, enum wire_gauge gauge);
 
 /* Memory. How closely it is looked at from now on: not closer than it was loaded for. */
@@ -87,8 +89,6 @@ void live__heap_tells_size(struct live *live, bool tells);
 int live__heap_wrapper(struct live *live, pid_t pid, uint64_t ip, uint32_t depth);
 void live__heap_calls(struct live *live, enum wire_heap_function function,
 		      struct wire_heap_calls *calls);
-/* Hits of its probes. */
-uint64_t live__heap_hits(struct live *live);
 /* What tasks hold, as struct wire_heap records: of those that have held nothing for a while; at_end:
  * of all. */
 int live__owners(struct live *live, bool at_end, live_record_fn fn, void *ctx);
@@ -108,14 +108,31 @@ uint64_t live__loss(struct live *live, enum wire_loss loss);
 uint64_t live__recursion_misses(struct live *live);
 uint64_t live__kernel_memory(struct live *live);
 
+/* What programs are run by, as far as their costs are told apart. */
+enum live_hook {
+	LIVE_HEAP_ENTRY,
+	LIVE_HEAP_RETURN,
+	LIVE_PROBE, /* of runtimes */
+	LIVE_SYSCALL, /* of the whole host */
+	LIVE_HOOK, /* scheduler, samples, disks, sockets */
+	LIVE_HOOK_CNT
+};
+
+struct live_runs {
+	uint64_t ns, cnt;
+};
+
 /* What the programs cost, measured by the kernel in short windows (it costs some itself). */
 struct live_cost {
-	uint64_t hook_ns, hook_runs; /* scheduler and sampling programs, whole recording */
+	uint64_t hook_ns, hook_runs; /* all that is no uprobe, whole recording */
 	uint64_t probe_ns, probe_runs; /* uprobe programs, within the windows */
 	uint64_t window_ns;
 };
-/* To be called about every 100 ms; opens and closes the windows. */
-void live__measure(struct live *live, uint64_t now_ns);
+/* To be called about every 100 ms; opens and closes the windows. wanted: measure now and until further
+ * notice. */
+void live__measure(struct live *live, uint64_t now_ns, bool wanted);
+/* What was run within all windows until now; returns how long they are together. */
+uint64_t live__runs(struct live *live, struct live_runs runs[LIVE_HOOK_CNT]);
 void live__cost(struct live *live, uint64_t duration_ns, struct live_cost *cost);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <bpf/bpf.h>
@@ -110,6 +111,26 @@ static void fit_programs(struct live *live)
 	bpf_program__set_autoload(skel->progs.flush_threads, true);
 	io_hooks__fit(live);
 	heap__fit(live);
+}
+
+void object__cpu_sums(const struct bpf_map *map, uint32_t key, uint64_t *sums, size_t cnt)
+{
+	int cpus = libbpf_num_possible_cpus();
+	uint64_t *vals = calloc(cpus > 0 ? cpus * cnt : 1, sizeof(*vals));
+
+	memset(sums, 0, cnt * sizeof(*sums));
+	if (vals && cpus > 0 && !bpf_map_lookup_elem(bpf_map__fd(map), &key, vals))
+		for (size_t i = 0; i < cpus * cnt; i++)
+			sums[i % cnt] += vals[i];
+	free(vals);
+}
+
+uint64_t object__cpu_sum(const struct bpf_map *map, uint32_t key)
+{
+	uint64_t sum;
+
+	object__cpu_sums(map, key, &sum, 1);
+	return sum;
 }
 
 int object__load(struct live *live)

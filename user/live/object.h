@@ -33,10 +33,11 @@ struct live {
 	int record_cnt;
 	/* cost windows */
 	int stats_fd; /* -1 = closed */
-	uint64_t window_began_ns, window_next_ns;
-	struct live_cost window; /* what programs had used when the window was opened: somebody else
-				    may have the kernel count, too */
-	struct live_cost used; /* within windows */
+	uint64_t window_began_ns, window_next_ns, window_read_ns;
+	struct live_runs window[LIVE_HOOK_CNT]; /* what programs had used when it was read: somebody
+						 * else may have the kernel count, too */
+	struct live_runs used[LIVE_HOOK_CNT]; /* within windows, */
+	uint64_t used_ns; /* which are so long */
 	/* IO */
 	int use_pattern_fd; /* 0: none */
 	int uses_idx; /* which of the two tables is in use */
@@ -51,6 +52,11 @@ struct live {
 
 /* object.c */
 int object__load(struct live *live);
+/* A value of a per-CPU array, of all CPUs; 0 when it cannot be read. */
+struct bpf_map;
+uint64_t object__cpu_sum(const struct bpf_map *map, uint32_t key);
+/* The same of rows of `cnt` such numbers. */
+void object__cpu_sums(const struct bpf_map *map, uint32_t key, uint64_t *sums, size_t cnt);
 /* seed.c */
 int seed__walk(struct live *live, bool at_stop);
 /* Runs an iterator program to its end; over the descriptors of one process if the kernel can. */

@@ -14,6 +14,7 @@
 
 #include "base/array.h"
 #include "runtime/allocator_names.h"
+#include "target/rodata.h"
 
 /* What else tells whose file it is, and what its functions do. */
 enum hint {
@@ -27,12 +28,19 @@ enum hint {
 	HINT_RUST_DEFAULT = 1 << 7, /* Rust's allocator is malloc */
 };
 
+/* So much of the constants of files is searched: some hold a hundred megabytes of data. */
+#define TRACES_SZ (48 * 1024 * 1024)
+
+/* An allocator that has malloc()'s own name. */
+#define STANDS_IN (HINT_JEMALLOC | HINT_MIMALLOC | HINT_TCMALLOC | HINT_ASAN)
+
 static const struct {
 	const char *symbol;
 	unsigned int hint;
 } hints[] = {
 	{"__libc_start_main", HINT_LIBC},
 	{"gnu_get_libc_version", HINT_GLIBC},
+	{"__libc_setup_tls", HINT_GLIBC}, /* of a static program */
 	{"mallctl", HINT_JEMALLOC},
 	{"mallocx", HINT_JEMALLOC},
 	{"mi_version", HINT_MIMALLOC},
@@ -58,7 +66,7 @@ struct search {
 	struct elf_file *file;
 	struct elf_sym *syms;
 	int cnt; /* of syms, or -errno */
-	unsigned int families; /* bit per family */
+	unsigned int families; /* that give memory: bit per family */
 	unsigned int hints;
 	const struct elf_sym *linker; /* of syms */
 };
@@ -78,7 +86,7 @@ static bool is_wanted(const char *name, void *ctx)
 	struct allocator_name found;
 
 	(void)ctx;
-	return allocator_name__find(&found, name) || hint_of(name);
+	return allocator_name__find(&found, name) || hint_of(name) || wrapper_name(name);
 }
 
 static void search__free(struct search *search)
@@ -110,7 +118,9 @@ static int search__open(struct search *search, const struct target *target,
 		search->hints |= hint;
 		if (hint == HINT_LINKER)
 			search->linker = &search->syms[i];
-		if (allocator_name__find(&name, search->syms[i].name))
+		/* to take it alone makes no allocator */
+		if (allocator_name__find(&name, search->syms[i].name) &&
+		    name.function != HEAP_FREE && name.function != HEAP_DELETE)
 			search->families |= 1u << name.family;
 	}
 	return 0;
@@ -122,9 +132,8 @@ static unsigned int own_families(const struct search *search)
 	unsigned int has = search->families;
 	unsigned int prefixed =
 		1u << FAMILY_RJEM | 1u << FAMILY_JE | 1u << FAMILY_MI | 1u << FAMILY_TC;
-	unsigned int instead = HINT_JEMALLOC | HINT_MIMALLOC | HINT_TCMALLOC | HINT_ASAN;
 	bool stands_in = (has & 1u << FAMILY_C) &&
-			 ((search->hints & instead) || !(search->hints & HINT_LIBC));
+			 ((search->hints & STANDS_IN) || !(search->hints & HINT_LIBC));
 
 	/* glibc's dynamic linker has a malloc for the time before there is libc; musl's is libc */
 	if (search->linker && !(search->hints & HINT_LIBC))
@@ -145,10 +154,41 @@ static void add_name(struct allocator *allocator, const char *name)
 		 name);
 }
 
-static void set_name(struct allocator *allocator, const struct search *search,
-		     unsigned int families)
+/* Text that allocators have for their messages and settings. */
+static const struct {
+	const char *text;
+	const char *name;
+} traces[] = {
+	{"<jemalloc>: ", "jemalloc"},
+	{"mimalloc: warning: ", "mimalloc"},
+	{"TCMALLOC_MAX_TOTAL_THREAD_CACHE_BYTES", "tcmalloc"},
+	{"TCMALLOC_SKIP_MMAP", "tcmalloc"},
+};
+
+#define TRACE_CNT (sizeof(traces) / sizeof(traces[0]))
+
+/* Names an allocator by what of it is left where it has lost its symbols. */
+static void name_by_traces(struct allocator *allocator, const struct search *search,
+			   uint64_t *budget)
 {
-	bool is_libc = (families & 1u << FAMILY_C) && (search->hints & HINT_LIBC);
+	const char *texts[TRACE_CNT];
+	uint32_t found;
+
+	if (!*budget || elf_file__has_symbols(search->file))
+		return;
+	for (size_t i = 0; i < TRACE_CNT; i++)
+		texts[i] = traces[i].text;
+	found = elf_file__find_texts(search->file, texts, TRACE_CNT, budget);
+	for (size_t i = 0; i < TRACE_CNT; i++)
+		if (found & 1u << i && !strstr(allocator->name, traces[i].name))
+			add_name(allocator, traces[i].name);
+}
+
+static void set_name(struct allocator *allocator, const struct search *search,
+		     unsigned int families, uint64_t *budget)
+{
+	bool is_libc = (families & 1u << FAMILY_C) && (search->hints & HINT_LIBC) &&
+		       !(search->hints & STANDS_IN);
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if ((families & names[i].families) || (search->hints & names[i].hints))
@@ -156,6 +196,8 @@ static void set_name(struct allocator *allocator, const struct search *search,
 	allocator->is_glibc = is_libc && (search->hints & HINT_GLIBC) && !allocator->name[0];
 	if (is_libc)
 		add_name(allocator, search->hints & HINT_GLIBC ? "glibc malloc" : "musl malloc");
+	if (!allocator->name[0])
+		name_by_traces(allocator, search, budget);
 	if (!allocator->name[0])
 		add_name(allocator, families & 1u << FAMILY_C ? "malloc" : "Rust allocator");
 }
@@ -195,22 +237,26 @@ static void allocator__free(struct allocator *allocator)
 	for (size_t i = 0; i < allocator->cnt; i++)
 		free(allocator->functions[i].sym.name);
 	free(allocator->functions);
+	free(allocator->unseen);
 	elf_file__free(allocator->file);
 }
 
 static int add_allocator(struct allocators *allocators, struct search *search,
-			 unsigned int families)
+			 unsigned int families, uint64_t *budget)
 {
-	struct allocator allocator = {.how = "exact symbol"};
-	int err;
+	struct allocator allocator = {.how = families ? "exact symbol" : "strings"};
+	int err = array__reserve((void **)&allocators->found, &allocators->cap, allocators->cnt + 1,
+				 sizeof(allocator));
 
-	err = array__reserve((void **)&allocators->found, &allocators->cap, allocators->cnt + 1,
-			     sizeof(allocator));
 	if (err)
 		return err;
-	set_name(&allocator, search, families);
-	err = take_functions(&allocator, search, families);
-	if (err)
+	if (families) {
+		set_name(&allocator, search, families, budget);
+		err = take_functions(&allocator, search, families);
+	} else {
+		name_by_traces(&allocator, search, budget);
+	}
+	if (err || !allocator.name[0])
 		return err;
 	allocator.file = search->file;
 	search->file = NULL;
@@ -230,8 +276,27 @@ static int take_linker(struct allocators *allocators, const struct search *searc
 	return allocators->linker_sym.name ? 0 : -ENOMEM;
 }
 
+static int add_wrappers(struct allocators *allocators, const struct search *search,
+			unsigned int families, const struct target *target)
+{
+	struct allocator_name name;
+	int err = 0;
+
+	for (int i = 0; i < search->cnt && !err; i++) {
+		const struct elf_sym *sym = &search->syms[i];
+
+		if (!wrapper_name(sym->name))
+			continue;
+		/* probed itself */
+		if (allocator_name__find(&name, sym->name) && (families & 1u << name.family))
+			continue;
+		err = wrappers__add(&allocators->wrappers, target, search->file, sym);
+	}
+	return err;
+}
+
 static int look_into(struct allocators *allocators, const struct target *target,
-		     const struct target_map *map)
+		     const struct target_map *map, uint64_t *budget)
 {
 	struct search search;
 	unsigned int families;
@@ -242,8 +307,10 @@ static int look_into(struct allocators *allocators, const struct target *target,
 	if (search.linker && !allocators->linker)
 		err = take_linker(allocators, &search, target, map);
 	families = own_families(&search);
-	if (!err && families)
-		err = add_allocator(allocators, &search, families);
+	if (!err)
+		err = add_wrappers(allocators, &search, families, target);
+	if (!err)
+		err = add_allocator(allocators, &search, families, budget);
 	search__free(&search);
 	return err;
 }
@@ -252,13 +319,14 @@ struct allocators *allocators__new(const struct target *target)
 {
 	struct allocators *allocators = calloc(1, sizeof(*allocators));
 	const struct target_map *map;
+	uint64_t budget = TRACES_SZ;
 	size_t pos = 0;
 	int err = 0;
 
 	if (!allocators)
 		return NULL;
 	while (!err && (map = target__next_file(target, &pos)))
-		err = look_into(allocators, target, map);
+		err = look_into(allocators, target, map, &budget);
 	if (!err)
 		return allocators;
 	allocators__free(allocators);
@@ -275,6 +343,7 @@ void allocators__free(struct allocators *allocators)
 	free(allocators->found);
 	elf_file__free(allocators->linker);
 	free(allocators->linker_sym.name);
+	wrappers__free(&allocators->wrappers);
 	free(allocators);
 }
 
@@ -302,6 +371,8 @@ void allocator__describe(const struct allocator *allocator, struct buf *text)
 	else
 		buf__printf(text, "%s linked into %s without symbols: its calls are not visible",
 			    allocator->name, path);
+	if (allocator->unseen)
+		buf__printf(text, ", of which are not seen: %s", allocator->unseen);
 }
 
 void allocators__describe(const struct allocators *allocators, struct buf *text)

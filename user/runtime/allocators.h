@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "event/event.h"
+#include "runtime/wrappers.h"
 #include "target/elf.h"
 #include "target/target.h"
 
@@ -27,6 +28,7 @@ struct allocator {
 	struct elf_file *file; /* owned */
 	struct allocator_function *functions; /* by address, each address once */
 	size_t cnt;
+	char *unseen; /* functions whose calls cannot be seen, and why; by heap__plan(); or NULL */
 	bool is_glibc; /* its blocks begin behind a header with their size */
 };
 
@@ -36,6 +38,7 @@ struct allocators {
 	/* The dynamic linker's function that it calls when files are mapped; its file is owned. */
 	struct elf_file *linker;
 	struct elf_sym linker_sym;
+	struct wrappers wrappers; /* around them */
 };
 
 /* NULL and errno. What cannot be read is left out. */

@@ -13,11 +13,14 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "runtime/allocator_names.h"
 #include "runtime/allocators.h"
-#include "target/exits.h"
+#include "target/flow.h"
+#include "target/imports.h"
+#include "target/returns.h"
 
-/* Longer functions are not looked through. */
-#define CODE_MAX (64 * 1024)
+/* What passes a call on to another function is not longer. */
+#define FORWARD_MAX 256
 
 static const struct {
 	const char *prog;
@@ -26,18 +29,18 @@ static const struct {
 	bool returns; /* a block */
 	bool throws;
 } functions[HEAP_FUNCTION_CNT] = {
-	[HEAP_MALLOC] = {"heap_malloc", PLACE_ARG(0), .returns = true},
-	[HEAP_CALLOC] = {"heap_calloc", PLACE_ARG(0) | PLACE_ARG(1), .returns = true},
-	[HEAP_REALLOC] = {"heap_realloc", PLACE_ARG(0) | PLACE_ARG(1), .returns = true},
-	[HEAP_FREE] = {"heap_free", PLACE_ARG(0), PLACE_ARG(0)},
-	[HEAP_POSIX_MEMALIGN] = {"heap_posix_memalign", PLACE_ARG(0) | PLACE_ARG(2),
-				 .returns = true},
-	[HEAP_MEMALIGN] = {"heap_memalign", PLACE_ARG(1), .returns = true},
-	[HEAP_VALLOC] = {"heap_valloc", PLACE_ARG(0), .returns = true},
-	[HEAP_PVALLOC] = {"heap_pvalloc", PLACE_ARG(0), .returns = true},
-	[HEAP_NEW] = {"heap_new", PLACE_ARG(0), .returns = true, .throws = true},
-	[HEAP_DELETE] = {"heap_delete", PLACE_ARG(0), PLACE_ARG(0)},
-	[HEAP_RUST_REALLOC] = {"heap_rust_realloc", PLACE_ARG(0) | PLACE_ARG(3), .returns = true},
+	[HEAP_MALLOC] = {"heap_malloc", PLACE_ARG(0), 0, true, false},
+	[HEAP_CALLOC] = {"heap_calloc", PLACE_ARG(0) | PLACE_ARG(1), 0, true, false},
+	[HEAP_REALLOC] = {"heap_realloc", PLACE_ARG(0) | PLACE_ARG(1), 0, true, false},
+	[HEAP_FREE] = {"heap_free", PLACE_ARG(0), PLACE_ARG(0), false, false},
+	[HEAP_POSIX_MEMALIGN] = {"heap_posix_memalign", PLACE_ARG(0) | PLACE_ARG(2), 0, true,
+				 false},
+	[HEAP_MEMALIGN] = {"heap_memalign", PLACE_ARG(1), 0, true, false},
+	[HEAP_VALLOC] = {"heap_valloc", PLACE_ARG(0), 0, true, false},
+	[HEAP_PVALLOC] = {"heap_pvalloc", PLACE_ARG(0), 0, true, false},
+	[HEAP_NEW] = {"heap_new", PLACE_ARG(0), 0, true, true},
+	[HEAP_DELETE] = {"heap_delete", PLACE_ARG(0), PLACE_ARG(0), false, false},
+	[HEAP_RUST_REALLOC] = {"heap_rust_realloc", PLACE_ARG(0) | PLACE_ARG(3), 0, true, false},
 };
 
 /* What one function's probes are made from. */
@@ -45,8 +48,10 @@ struct heap_plan {
 	const struct target *target;
 	struct plan *plan;
 	const struct plan_options *options;
-	const struct allocator *allocator;
+	struct allocator *allocator;
 	const struct allocator_function *function;
+	struct imports imports; /* of the allocator's file */
+	struct buf unseen; /* its functions whose calls are not seen */
 };
 
 static void set_what(struct probe *probe, const char *function)
@@ -62,12 +67,10 @@ static int add(struct plan *plan, const struct probe *probe)
 }
 
 /* Why calls of a function are not seen. */
-static void say_unseen(const struct heap_plan *heap, const char *why)
+static void say_unseen(struct heap_plan *heap, const char *why)
 {
-	struct probe probe = {.file = heap->allocator->file};
-
-	set_what(&probe, heap->function->sym.name);
-	log_warn("calls of %s are not seen: %s", probe.what, why);
+	buf__printf(&heap->unseen, "%s%s (%s)", heap->unseen.sz ? ", " : "",
+		    heap->function->sym.name, why);
 }
 
 static void place_entry(const struct heap_plan *heap, struct probe *probe)
@@ -97,7 +100,7 @@ static int add_return(const struct heap_plan *heap, const struct probe *entry)
 	return add(heap->plan, &probe);
 }
 
-static int add_exit(const struct heap_plan *heap, const struct exit_site *site)
+static int add_exit(const struct heap_plan *heap, const struct return_site *site)
 {
 	static const char *const costs[] = {
 		[PROBE_STEPPED] = "stepped",
@@ -106,59 +109,51 @@ static int add_exit(const struct heap_plan *heap, const struct exit_site *site)
 	};
 	const struct elf_sym *sym = &heap->function->sym;
 	struct probe probe = {
-		.prog = "heap_exit",
+		/* others may return by the same instructions, and have return probes for it */
+		.prog = heap->options->return_probes && functions[heap->function->function].throws
+				? "heap_exit_new"
+				: "heap_exit",
 		.group = PROBES_HEAP_RETURN,
 		.file = heap->allocator->file,
-		.file_off = sym->file_off + site->off,
-		.place = {.off = site->off, .probe = site->probe},
+		.file_off = site->file_off,
+		.place = {.probe = site->probe},
 	};
 
 	probe.ip = target__addr_of(heap->target, probe.file, probe.file_off);
 	set_what(&probe, sym->name);
-	snprintf(probe.place.reason, sizeof(probe.place.reason), "return at +%u, %s", site->off,
-		 costs[site->probe]);
+	if (site->vaddr - sym->vaddr < sym->sz) {
+		probe.place.off = (uint32_t)(site->vaddr - sym->vaddr);
+		snprintf(probe.place.reason, sizeof(probe.place.reason), "return at +%u, %s",
+			 probe.place.off, costs[site->probe]);
+	} else {
+		snprintf(probe.place.reason, sizeof(probe.place.reason),
+			 "return of what it jumps to, %s", costs[site->probe]);
+	}
 	return add(heap->plan, &probe);
 }
 
-static int find_exits(const struct heap_plan *heap, struct exits *exits)
-{
-	const struct elf_sym *sym = &heap->function->sym;
-	size_t sz = sym->sz < CODE_MAX ? sym->sz : CODE_MAX;
-	uint8_t *code = malloc(sz ? sz : 1);
-	ssize_t len = code ? elf_file__read_code(heap->allocator->file, sym->file_off, code, sz)
-			   : -ENOMEM;
-	int err = len < 0 ? (int)len : exits__find(exits, code, (size_t)len);
-
-	free(code);
-	return err;
-}
-
 /* 0: not to be probed at all, for a reason that was said; 1; -errno. */
-static int add_exits(const struct heap_plan *heap, struct exits *exits)
+static int add_exits(struct heap_plan *heap)
 {
-	int err = find_exits(heap, exits);
+	struct returns returns;
+	int err = returns__find(&returns, heap->allocator->file, &heap->imports,
+				&heap->function->sym);
 
 	if (err)
 		return err;
-	for (size_t i = 0; i < exits->cnt && exits->complete; i++) {
-		if (exits->sites[i].kind != EXIT_RETURN) {
-			exits->complete = false;
-			snprintf(exits->why, sizeof(exits->why), "it is left for elsewhere");
-		}
-	}
-	if (!exits->complete) {
-		say_unseen(heap, exits->why);
-		return 0;
-	}
-	for (size_t i = 0; i < exits->cnt && !err; i++)
-		err = add_exit(heap, &exits->sites[i]);
-	return err ? err : 1;
+	if (!returns.complete)
+		say_unseen(heap, returns.why);
+	for (size_t i = 0; i < returns.cnt && returns.complete && !err; i++)
+		err = add_exit(heap, &returns.sites[i]);
+	if (!err)
+		err = returns.complete;
+	returns__free(&returns);
+	return err;
 }
 
 /* The way to see a block that a function returns: 0 when there is none, 1, or -errno. */
-static int add_way_back(const struct heap_plan *heap, const struct probe *entry)
+static int add_way_back(struct heap_plan *heap, const struct probe *entry)
 {
-	struct exits exits = {0};
 	int err;
 
 	if (heap->options->heap > HEAP_MODE_SAMPLED || !functions[heap->function->function].returns)
@@ -168,12 +163,87 @@ static int add_way_back(const struct heap_plan *heap, const struct probe *entry)
 		err = add_return(heap, entry);
 		return err ? err : 1;
 	}
-	err = add_exits(heap, &exits);
-	exits__free(&exits);
-	return err;
+	return add_exits(heap);
 }
 
-static int plan_function(const struct heap_plan *heap)
+/* What a jump or call leads to gives or takes memory in the same way: then it is seen there. */
+static bool leads_to_ours(const struct heap_plan *heap, const struct flow_insn *insn,
+			  const uint8_t *code)
+{
+	const struct elf_sym *sym = &heap->function->sym;
+	bool takes = !functions[heap->function->function].returns;
+	struct allocator_name name;
+	const char *import = NULL;
+	struct insn decoded;
+
+	if (flow_insn__branches(insn)) {
+		for (size_t i = 0; i < heap->allocator->cnt; i++) {
+			const struct allocator_function *other = &heap->allocator->functions[i];
+
+			if (other != heap->function &&
+			    other->sym.vaddr == sym->vaddr + (uint64_t)insn->target)
+				return functions[other->function].returns != takes;
+		}
+		import = imports__of_stub(&heap->imports, heap->allocator->file,
+					  sym->vaddr + (uint64_t)insn->target,
+					  sym->file_off + (uint64_t)insn->target);
+	} else if (!insn__decode(&decoded, code + insn->off, insn->len)) {
+		import = imports__of_insn(&heap->imports, &decoded, sym->vaddr + insn->off);
+	}
+	return import && allocator_name__find(&name, import) &&
+	       functions[name.function].returns != takes;
+}
+
+static bool is_way_out(const struct flow_insn *insn, const struct flow *flow)
+{
+	switch (insn->kind) {
+	case INSN_RET:
+	case INSN_JUMP_BY:
+	case INSN_JUMP_SLOT:
+		return true;
+	case INSN_JUMP:
+	case INSN_BRANCH:
+		return insn->target < 0 || insn->target >= flow->end;
+	default:
+		return false;
+	}
+}
+
+/*
+ * Does a function no more than pass the call on? Of those that give memory every way out must be a jump
+ * to another one: what calls it and looks at the result is counted here, and there as nested. A free is
+ * told by no return: one that calls another free would be counted twice.
+ */
+static bool forwards(const struct heap_plan *heap)
+{
+	bool takes = !functions[heap->function->function].returns;
+	const struct elf_sym *sym = &heap->function->sym;
+	uint8_t code[FORWARD_MAX];
+	size_t ours = 0, others = 0;
+	struct flow *flow;
+
+	if (!sym->sz || sym->sz > sizeof(code) ||
+	    elf_file__read_code(heap->allocator->file, sym->file_off, code, sym->sz) !=
+		    (ssize_t)sym->sz)
+		return false;
+	flow = flow__new(code, sym->sz);
+	for (size_t i = 0; flow && i < flow->cnt; i++) {
+		const struct flow_insn *insn = &flow->insns[i];
+		bool is_call = insn->kind == INSN_CALL || insn->kind == INSN_CALL_BY;
+		bool is_out = is_way_out(insn, flow);
+
+		if (insn->depth == FLOW_UNREACHED || !(is_out || (takes && is_call)))
+			continue;
+		if (insn->kind != INSN_RET && leads_to_ours(heap, insn, code))
+			ours++;
+		else if (is_out)
+			others++;
+	}
+	flow__free(flow);
+	return ours && (takes || !others);
+}
+
+static int plan_function(struct heap_plan *heap)
 {
 	struct probe entry = {0};
 	int err;
@@ -205,6 +275,38 @@ static int plan_linker(const struct target *target, struct plan *plan)
 	return err == -EOPNOTSUPP ? 0 : err;
 }
 
+/* Says it once, and keeps it for who asks later. */
+static int tell_unseen(struct heap_plan *heap)
+{
+	char path[256];
+
+	if (!heap->unseen.sz)
+		return heap->unseen.err;
+	target_clean(heap->unseen.data);
+	snprintf(path, sizeof(path), "%s", heap->allocator->file->path);
+	target_clean(path);
+	log_warn("calls of these functions of %s are not seen: %s", path, heap->unseen.data);
+	free(heap->allocator->unseen);
+	heap->allocator->unseen = strdup(heap->unseen.data);
+	return heap->allocator->unseen ? 0 : -ENOMEM;
+}
+
+static int plan_allocator(struct heap_plan *heap)
+{
+	int err = imports__read(&heap->imports, heap->allocator->file);
+
+	for (size_t i = 0; i < heap->allocator->cnt && !err; i++) {
+		heap->function = &heap->allocator->functions[i];
+		if (!forwards(heap))
+			err = plan_function(heap);
+	}
+	if (!err)
+		err = tell_unseen(heap);
+	buf__free(&heap->unseen);
+	imports__free(&heap->imports);
+	return err;
+}
+
 int heap__plan(const struct target *target, struct plan *plan, const struct plan_options *options)
 {
 	struct heap_plan heap = {.target = target, .plan = plan, .options = options};
@@ -218,10 +320,7 @@ int heap__plan(const struct target *target, struct plan *plan, const struct plan
 	err = plan_linker(target, plan);
 	for (size_t i = 0; i < plan->allocators->cnt && !err; i++) {
 		heap.allocator = &plan->allocators->found[i];
-		for (size_t j = 0; j < heap.allocator->cnt && !err; j++) {
-			heap.function = &heap.allocator->functions[j];
-			err = plan_function(&heap);
-		}
+		err = plan_allocator(&heap);
 	}
 	return err;
 }

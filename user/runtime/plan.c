@@ -110,34 +110,32 @@ static bool same_probe(const struct probe *one, const struct probe *other)
 
 bool plan__contains(const struct plan *plan, const struct probe *probe)
 {
-	for (size_t i = 0; plan && i < plan->probe_cnt; i++)
-		if (same_probe(&plan->probes[i], probe))
-			return true;
+	for (; plan; plan = plan->before)
+		for (size_t i = 0; i < plan->probe_cnt; i++)
+			if (same_probe(&plan->probes[i], probe))
+				return true;
 	return false;
+}
+
+bool plan__is_new(const struct plan *plan, const struct plan *present, size_t idx)
+{
+	return !plan__contains(present, &plan->probes[idx]) &&
+	       !plan__contains(plan->before, &plan->probes[idx]);
 }
 
 bool plan__has(const struct plan *plan, const struct plan *present, enum probe_group group)
 {
 	for (size_t i = 0; i < plan->probe_cnt; i++)
-		if (plan->probes[i].group == group && !plan__contains(present, &plan->probes[i]))
+		if (plan->probes[i].group == group && plan__is_new(plan, present, i))
 			return true;
 	return false;
-}
-
-bool plan__same(const struct plan *a, const struct plan *b)
-{
-	if (!a || !b || a->probe_cnt != b->probe_cnt)
-		return false;
-	for (size_t i = 0; i < a->probe_cnt; i++)
-		if (!same_probe(&a->probes[i], &b->probes[i]))
-			return false;
-	return true;
 }
 
 void plan__free(struct plan *plan)
 {
 	if (!plan)
 		return;
+	plan__free(plan->before);
 	for (size_t i = 0; i < plan->file_cnt; i++)
 		elf_file__free(plan->files[i]);
 	allocators__free(plan->allocators);

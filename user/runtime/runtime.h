@@ -70,6 +70,9 @@ struct plan {
 	struct elf_file **files;
 	size_t file_cnt, file_cap;
 	struct allocators *allocators; /* runtime/allocators.h; NULL: memory is not wanted */
+	/* What was planned before the process exec'ed: its files' probes stay, and are those of the
+	 * same files afterwards. Owned. */
+	struct plan *before;
 };
 
 struct runtime_adapter {
@@ -95,12 +98,12 @@ const char *confidence_name(enum confidence confidence);
 
 /* The plans of all adapters that found their runtime; NULL and errno. */
 struct plan *plan__new(const struct target *target, const struct plan_options *options);
+/* Is probe `idx` neither in `present` (may be NULL) nor in the plan before this one? */
+bool plan__is_new(const struct plan *plan, const struct plan *present, size_t idx);
 /* Is there a probe of the group in it that is not in `present` (may be NULL)? */
 bool plan__has(const struct plan *plan, const struct plan *present, enum probe_group group);
-/* Is a probe of the same program at the same place in it? */
+/* Is a probe of the same program at the same place in it, or in those before it? */
 bool plan__contains(const struct plan *plan, const struct probe *probe);
-/* Do both probe the same places of the same files? */
-bool plan__same(const struct plan *a, const struct plan *b);
 void plan__free(struct plan *plan);
 /* A printable string at an address of the target: from its memory, or, when that is gone, from the
  * file that the plan keeps open, which has it if it is a constant. "" when neither can be read. */

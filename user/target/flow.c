@@ -157,7 +157,7 @@ static int follow(struct tracer *tracer, size_t idx)
  * something else leads it has no say. */
 static int trace(struct tracer *tracer)
 {
-	int err = add(&tracer->now, 0, 0, FLOW_LOST);
+	int err = 0;
 
 	while (!err && (tracer->now.cnt || tracer->later.cnt)) {
 		struct visits *visits = tracer->now.cnt ? &tracer->now : &tracer->later;
@@ -175,7 +175,22 @@ static int trace(struct tracer *tracer)
 	return err;
 }
 
-struct flow *flow__new(const uint8_t *code, size_t sz)
+static int enter(struct tracer *tracer, const struct flow_entry *entries, size_t cnt)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < cnt && !err; i++) {
+		const struct flow_insn *insn = flow__at(tracer->flow, entries[i].off);
+
+		if (insn)
+			err = add(&tracer->now, (size_t)(insn - tracer->flow->insns),
+				  entries[i].depth, entries[i].frame);
+	}
+	return err;
+}
+
+struct flow *flow__new_at(const uint8_t *code, size_t sz, const struct flow_entry *entries,
+			  size_t entry_cnt)
 {
 	struct flow *flow = calloc(1, sizeof(*flow));
 	struct tracer tracer = {.flow = flow, .code = code};
@@ -185,6 +200,8 @@ struct flow *flow__new(const uint8_t *code, size_t sz)
 		return NULL;
 	err = sz <= UINT32_MAX ? decode(flow, code, sz) : -E2BIG;
 	if (!err)
+		err = enter(&tracer, entries, entry_cnt);
+	if (!err)
 		err = trace(&tracer);
 	free(tracer.now.items);
 	free(tracer.later.items);
@@ -193,6 +210,13 @@ struct flow *flow__new(const uint8_t *code, size_t sz)
 	flow__free(flow);
 	errno = -err;
 	return NULL;
+}
+
+struct flow *flow__new(const uint8_t *code, size_t sz)
+{
+	static const struct flow_entry first = {.frame = FLOW_LOST};
+
+	return flow__new_at(code, sz, &first, 1);
 }
 
 void flow__free(struct flow *flow)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A function's code taken apart: its instructions from the first byte on, where its branches lead, and
- * how deep the stack is at each of them. For place.c and exits.c.
+ * how deep the stack is at each of them. For place.c, exits.c and returns.c.
  */
 #ifndef TARGET_FLOW_H
 #define TARGET_FLOW_H
@@ -33,8 +33,17 @@ struct flow {
 	bool whole; /* that is all that was given */
 };
 
+/* Where else than at its first byte code is entered, and how deep the stack is there. */
+struct flow_entry {
+	uint32_t off;
+	int32_t depth, frame;
+};
+
 /* NULL and errno: no memory, or nothing decoded. */
 struct flow *flow__new(const uint8_t *code, size_t sz);
+/* The same of a part of a function; entries that are no instruction's offset are left out. */
+struct flow *flow__new_at(const uint8_t *code, size_t sz, const struct flow_entry *entries,
+			  size_t entry_cnt);
 /* The instruction that begins at an offset, or NULL. */
 const struct flow_insn *flow__at(const struct flow *flow, int64_t off);
 void flow__free(struct flow *flow);

@@ -107,10 +107,11 @@ bool proc_stat__ended(const struct proc_stat *stat)
 	return stat->state == 'Z' || stat->state == 'X' || stat->state == 'x';
 }
 
-int proc_status_number(pid_t pid, const char *name, unsigned int idx, uint64_t *val)
+int proc_status_text(pid_t pid, const char *name, char *buf, size_t buf_sz)
 {
-	char text[8192], key[40], *pos, *end;
+	char text[8192], key[40], *pos;
 	ssize_t sz = proc_read(pid, "status", text, sizeof(text));
+	size_t len;
 
 	if (sz < 0)
 		return (int)sz;
@@ -120,7 +121,20 @@ int proc_status_number(pid_t pid, const char *name, unsigned int idx, uint64_t *
 	if (!pos)
 		return -ENOENT;
 	pos += strlen(key);
-	for (;; idx--) {
+	pos += strspn(pos, " \t");
+	len = strcspn(pos, "\n");
+	while (len && (pos[len - 1] == ' ' || pos[len - 1] == '\t'))
+		len--;
+	snprintf(buf, buf_sz, "%.*s", (int)len, pos);
+	return 0;
+}
+
+int proc_status_number(pid_t pid, const char *name, unsigned int idx, uint64_t *val)
+{
+	char text[256], *pos = text, *end;
+	int err = proc_status_text(pid, name, text, sizeof(text));
+
+	for (; !err; idx--) {
 		errno = 0;
 		*val = strtoull(pos, &end, 10);
 		if (end == pos || errno)
@@ -129,6 +143,7 @@ int proc_status_number(pid_t pid, const char *name, unsigned int idx, uint64_t *
 			return 0;
 		pos = end;
 	}
+	return err;
 }
 
 int proc_parse_pid(const char *text, pid_t *pid)

@@ -28,6 +28,8 @@ int proc_stat__parse(struct proc_stat *stat, const char *text);
 bool proc_stat__ended(const struct proc_stat *stat);
 /* A number of /proc/PID/status, the `idx`-th behind its "Name:": 0 or -errno. */
 int proc_status_number(pid_t pid, const char *name, unsigned int idx, uint64_t *val);
+/* What is behind "Name:" there, without blanks around it: 0 or -errno. */
+int proc_status_text(pid_t pid, const char *name, char *buf, size_t sz);
 /* The directory's entries that are numbers, sorted; a malloc'ed array, count or -errno. */
 int proc_list_numbers(const char *dir, pid_t **numbers);
 /* A number from the beginning of a string that ends there: 0 or -EINVAL. */

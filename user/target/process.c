@@ -16,6 +16,8 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/map64.h"
+#include "target/elf.h"
 #include "target/maps.h"
 #include "target/mask.h"
 #include "target/proc.h"
@@ -254,27 +256,48 @@ struct target *target__open(pid_t pid, enum target_error *error)
 	return target;
 }
 
+static bool is_system_library(const struct target_map *map)
+{
+	const char *slash = map->path ? strrchr(map->path, '/') : NULL;
+
+	return slash && map->executable && map->first &&
+	       (!strncmp(slash, "/libc.", 6) || !strncmp(slash, "/ld-", 4));
+}
+
 int target__expect_exec(struct target *target, const char *path)
 {
-	struct target_map *map;
+	struct target_map program = {.executable = true, .first = true};
 	struct stat st;
+	size_t kept = 1;
 
 	if (stat(path, &st))
 		return -errno;
-	map = calloc(1, sizeof(*map));
-	if (!map)
-		return -ENOMEM;
-	map->path = realpath(path, NULL);
-	map->end = (uint64_t)st.st_size;
-	map->dev = st.st_dev;
-	map->inode = st.st_ino;
-	map->executable = true;
-	map->first = true;
-	target_maps__free(target->maps, target->map_cnt);
-	target->maps = map;
-	target->map_cnt = 1;
-	target->map_cap = 1;
-	return map->path ? 0 : -ENOMEM;
+	if (!target->map_cnt)
+		return -ENOENT;
+	program.path = realpath(path, NULL);
+	program.end = (uint64_t)st.st_size;
+	program.dev = st.st_dev;
+	program.inode = st.st_ino;
+	for (size_t i = 0; i < target->map_cnt; i++) {
+		if (i && is_system_library(&target->maps[i]))
+			target->maps[kept++] = target->maps[i];
+		else
+			free(target->maps[i].path);
+	}
+	target->maps[0] = program;
+	target->map_cnt = kept;
+	return program.path ? 0 : -ENOMEM;
+}
+
+uint64_t target__files_hash(const struct target *target)
+{
+	const struct target_map *map;
+	uint64_t hash = 0;
+	size_t pos = 0;
+
+	while ((map = target__next_file(target, &pos)))
+		hash = hash64(hash ^ hash64(map->inode ^ hash64(map->dev ^ hash64(map->start))));
+	return hash;
 }
 
 bool target__alive(const struct target *target)
@@ -316,6 +339,46 @@ int target__threads(const struct target *target, pid_t **tids)
 
 	snprintf(dir, sizeof(dir), "/proc/%d/task", target->pid);
 	return proc_list_numbers(dir, tids);
+}
+
+/* Threads may differ in both: a filter is put on one, and its children inherit it. */
+static bool any_thread(const struct target *target, bool (*has)(pid_t tid))
+{
+	pid_t *tids = NULL;
+	int cnt = target__threads(target, &tids);
+	bool found = cnt < 0 || has(target->via);
+
+	for (int i = 0; i < cnt && !found; i++)
+		found = has(tids[i]);
+	free(tids);
+	return found;
+}
+
+static bool thread_has_shadow_stack(pid_t tid)
+{
+	char words[128];
+
+	return !proc_status_text(tid, "x86_Thread_features", words, sizeof(words)) &&
+	       strstr(words, "shstk");
+}
+
+bool target__has_shadow_stack(const struct target *target)
+{
+	return any_thread(target, thread_has_shadow_stack);
+}
+
+static bool thread_has_seccomp(pid_t tid)
+{
+	uint64_t mode;
+	int err = proc_status_number(tid, "Seccomp", 0, &mode);
+
+	/* no such line: a kernel without; a thread that ended has no say */
+	return err ? err != -ENOENT && err != -ESRCH : mode != 0;
+}
+
+bool target__has_seccomp(const struct target *target)
+{
+	return any_thread(target, thread_has_seccomp);
 }
 
 int64_t target_cpu_ns(pid_t pid)

@@ -51,8 +51,11 @@ enum target_error {
 struct target *target__open(pid_t pid, enum target_error *error);
 /* Reads exe, comm, maps again (after an exec or a dlopen). 0 or -errno. */
 int target__refresh(struct target *target);
-/* A child that is about to exec `path`: takes that file for its only mapping, so that probes can be
- * planned before it runs. 0 or -errno. */
+/* Which files are mapped executable, and where, as one number. */
+uint64_t target__files_hash(const struct target *target);
+/* A child that is about to exec `path`: takes that file for mapped, and of its own files the C library
+ * and the dynamic linker, which most likely are the same afterwards, so that probes can be planned
+ * before it runs. 0 or -errno. */
 int target__expect_exec(struct target *target, const char *path);
 bool target__alive(const struct target *target);
 /* It has ended, as was seen: gives back what watches it. */
@@ -71,6 +74,13 @@ int target_find_by_cgroup(const char *cgroup, pid_t **pids);
 int target__threads(const struct target *target, pid_t **tids);
 /* CPU time of the whole process, ended threads included; nanoseconds or -errno. */
 int64_t target_cpu_ns(pid_t pid);
+
+/* Is there a second stack of return addresses that the processor compares with? Then none may be
+ * changed. */
+bool target__has_shadow_stack(const struct target *target);
+/* Is there a filter of system calls that could end it for one that a probe makes in its name? Also when
+ * that cannot be read. */
+bool target__has_seccomp(const struct target *target);
 
 /* Copies memory of the target: bytes read or -errno. Never writes. */
 ssize_t target__read(const struct target *target, uint64_t addr, void *buf, size_t sz);
