@@ -3,7 +3,7 @@
 // of the last orders, buffers and a checksum of each. Run by tools/bench; the protocol is that of
 // bench_pairs.c, a unit is one request answered.
 //
-//   node bench_node.js [--wait] WARM SECONDS
+//   node bench_node.js [--wait] UNITS WARM SECONDS
 "use strict";
 
 const crypto = require("node:crypto");
@@ -15,8 +15,8 @@ const KEPT = 2000;
 const LIMIT_MS = 120000;
 
 const kept = new Map();
+let asked = 0;
 let answered = 0;
-let stopped = false;
 
 function answer(text) {
 	const order = JSON.parse(text);
@@ -64,27 +64,31 @@ function ask(agent, port, id, done) {
 
 	request.on("response", (response) => {
 		response.resume();
-		response.on("end", done);
+		response.on("end", () => {
+			answered++;
+			done();
+		});
 	});
 	request.on("error", (error) => {
-		if (stopped)
-			return;
 		console.error(error.message);
 		process.exit(1);
 	});
 	request.end(body);
 }
 
-function load(port) {
+// Clients ask until `until` says that it is enough; then, when the last has its answer, `done`.
+function load(port, until, done) {
 	const agent = new http.Agent({ keepAlive: true, maxSockets: CLIENTS });
-	let id = 0;
+	let clients = CLIENTS;
 	const next = () => {
-		if (stopped)
+		if (!until()) {
+			ask(agent, port, asked++, next);
 			return;
-		ask(agent, port, id++, () => {
-			answered++;
-			next();
-		});
+		}
+		if (--clients === 0) {
+			agent.destroy();
+			done();
+		}
 	};
 
 	for (let i = 0; i < CLIENTS; i++)
@@ -104,7 +108,9 @@ function since(before) {
 }
 
 function measure(port, warm, seconds) {
-	load(port);
+	let stopped = false;
+
+	load(port, () => stopped, () => {});
 	setTimeout(() => {
 		console.log("begin");
 		const before = now();
@@ -119,10 +125,10 @@ function measure(port, warm, seconds) {
 function main() {
 	const args = process.argv.slice(2).filter((arg) => arg !== "--wait");
 	const wait = process.argv.includes("--wait");
-	const [warm, seconds] = args.map(Number);
+	const [units, warm, seconds] = args.map(Number);
 
-	if (args.length !== 2 || !(warm >= 0) || !(seconds > 0)) {
-		console.error("usage: bench_node.js [--wait] WARM SECONDS");
+	if (args.length !== 3 || !(units >= 0) || !(warm >= 0) || !(seconds > 0)) {
+		console.error("usage: bench_node.js [--wait] UNITS WARM SECONDS");
 		process.exit(2);
 	}
 	setTimeout(() => process.exit(3), LIMIT_MS + (warm + seconds) * 1000).unref();
@@ -132,11 +138,13 @@ function main() {
 	server.listen(0, "127.0.0.1", () => {
 		const { port } = server.address();
 
-		console.log(`ready ${process.pid}`);
-		if (wait)
-			lines.once("line", () => measure(port, warm, seconds));
-		else
-			measure(port, warm, seconds);
+		load(port, () => answered >= units, () => {
+			console.log(`ready ${process.pid}`);
+			if (wait)
+				lines.once("line", () => measure(port, warm, seconds));
+			else
+				measure(port, warm, seconds);
+		});
 	});
 	lines.on("close", () => process.exit(0));
 }

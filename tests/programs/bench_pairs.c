@@ -4,31 +4,34 @@
  * whoever watches it cost. Run by tools/bench, like bench_rust and bench_node, which keep to the same
  * protocol:
  *
- *   bench_pairs [--wait] WARM SECONDS
+ *   bench_pairs [--wait] UNITS WARM SECONDS
  *
- * Prints "ready PID", with --wait waits for a line, works for WARM seconds, prints "begin", works for
- * SECONDS, prints what those did as JSON, and waits for stdin to end.
+ * Does UNITS of its work, for what is slow at first; prints "ready PID", with --wait waits for a line,
+ * works for WARM seconds, prints "begin", works for SECONDS, prints what those did as JSON, and waits for
+ * stdin to end.
  */
 #include "truth.h"
 
 #define BATCH 1024
 #define SIZE  64
 
+static void batch(void)
+{
+	for (int i = 0; i < BATCH; i++) {
+		void *block = malloc(SIZE);
+
+		/* or the pair is optimised away */
+		__asm__ volatile("" : "+r"(block)::"memory");
+		free(block);
+	}
+}
+
 static uint64_t pairs_until(uint64_t end)
 {
 	uint64_t pairs = 0;
 
-	while (mono_ns() < end) {
-		for (int i = 0; i < BATCH; i++) {
-			void *block = malloc(SIZE);
-
-			__asm__ volatile(
-				""
-				: "+r"(block)::"memory"); /* or the pair is optimised away */
-			free(block);
-		}
-		pairs += BATCH;
-	}
+	for (; mono_ns() < end; pairs += BATCH)
+		batch();
 	return pairs;
 }
 
@@ -38,11 +41,13 @@ int main(int argc, char **argv)
 	uint64_t warm_ns, ns, begin, cpu, pairs;
 	char byte;
 
-	if (argc != 3)
+	if (argc != 4)
 		return 2;
-	warm_ns = (uint64_t)(strtod(argv[1], NULL) * NS_PER_SEC);
-	ns = (uint64_t)(strtod(argv[2], NULL) * NS_PER_SEC);
+	warm_ns = (uint64_t)(strtod(argv[2], NULL) * NS_PER_SEC);
+	ns = (uint64_t)(strtod(argv[3], NULL) * NS_PER_SEC);
 	truth_limit(120 + (unsigned int)((warm_ns + ns) / NS_PER_SEC));
+	for (uint64_t done = 0; done < strtoull(argv[1], NULL, 10); done += BATCH)
+		batch();
 	truth_ready(wait);
 	pairs_until(mono_ns() + warm_ns);
 	printf("begin\n");

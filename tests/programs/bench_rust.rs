@@ -3,7 +3,7 @@
 // and strings, summed up, and kept until it is the oldest. Run by tools/bench; the protocol is that of
 // bench_pairs.c, a unit is one order.
 //
-//   bench_rust [--wait] WARM SECONDS
+//   bench_rust [--wait] UNITS WARM SECONDS
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Write as _;
 use std::io::{BufRead, Read, Write};
@@ -130,19 +130,22 @@ fn main() {
     let mut args: Vec<String> = std::env::args().skip(1).collect();
     let wait = args.iter().any(|arg| arg == "--wait");
     args.retain(|arg| arg != "--wait");
-    if args.len() != 2 {
-        eprintln!("usage: bench_rust [--wait] WARM SECONDS");
+    if args.len() != 3 {
+        eprintln!("usage: bench_rust [--wait] UNITS WARM SECONDS");
         std::process::exit(2);
     }
-    let (warm, time) = (seconds(&args[0]), seconds(&args[1]));
+    let (warm, time) = (seconds(&args[1]), seconds(&args[2]));
     unsafe { alarm(120 + (warm + time).as_secs() as u32) };
+    let mut shop = Shop::default();
+    for _ in 0..args[0].parse().expect("units") {
+        shop.take_one();
+    }
     let mut out = std::io::stdout();
     let mut input = std::io::stdin().lock();
     writeln!(out, "ready {}", std::process::id()).unwrap();
     if wait {
         input.read_line(&mut String::new()).unwrap();
     }
-    let mut shop = Shop::default();
     shop.work(warm);
     writeln!(out, "begin").unwrap();
     let (began, cpu) = (Instant::now(), cpu_ns());

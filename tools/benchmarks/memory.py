@@ -75,7 +75,7 @@ def summary(runs, reason):
 
 def ratio(figures, label, other):
     """Added cost over another's added cost; None: one of them is not there, or nothing was added."""
-    both = [figures[name].get("added_ns") for name in (label, other)]
+    both = [figures.get(name, {}).get("added_ns") for name in (label, other)]
     return both[0] / both[1] if None not in both and both[1] > 0 else None
 
 

@@ -63,11 +63,16 @@ class Target:
 
 
 class Program(Target):
-    """Keeps to the protocol of tests/programs/bench_pairs.c."""
+    """Keeps to the protocol of tests/programs/bench_pairs.c. units: of work that it does before anything
+    is attached, as a service that has run for a while."""
+
+    def __init__(self, name, of, command, units):
+        super().__init__(name, of, command)
+        self.units = units
 
     def start(self, beside, seconds, work, extra):
-        self.process = start([*self.command, "--wait", str(beside.settle), str(seconds)],
-                             LIMIT_SECONDS, env=self.environment(work, extra),
+        self.process = start([*self.command, "--wait", str(self.units), str(beside.settle),
+                              str(seconds)], LIMIT_SECONDS, env=self.environment(work, extra),
                              stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         if not self.process.stdout.readline().startswith("ready"):
             raise Missing(f"{self.name} did not start")
@@ -173,8 +178,10 @@ class Redis(Target):
 def all_targets():
     programs = os.path.join(ROOT, "tests/programs")
     return [
-        Program("malloc and free", "pair", [os.path.join(PROGRAMS, "bench_pairs")]),
+        Program("malloc and free", "pair", [os.path.join(PROGRAMS, "bench_pairs")], 100_000),
         Redis(),
-        Program("Rust program", "order", [os.path.join(PROGRAMS, "bench_rust")]),
-        Program("Node program", "request", ["node", os.path.join(programs, "bench_node.js")]),
+        Program("Rust program", "order", [os.path.join(PROGRAMS, "bench_rust")], 5_000),
+        # V8 has compiled by then what it is going to
+        Program("Node program", "request", ["node", os.path.join(programs, "bench_node.js")],
+                20_000),
     ]
