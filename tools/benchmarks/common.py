@@ -12,6 +12,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 BUILD = os.environ.get("BUILD", os.path.join(ROOT, "build"))
 TRACER = os.path.join(BUILD, "asyncscope-bpf")
 PROGRAMS = os.path.join(BUILD, "tests/programs")
+# For sections about something else; and nothing is stepped down while it is measured.
+NO_MEMORY = ["--heap", "off", "--max-overhead", "0"]
 STARTED = []
 
 

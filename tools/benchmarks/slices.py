@@ -4,8 +4,8 @@ import json
 import os
 import subprocess
 
-from benchmarks.common import (BUILD, PROGRAMS, TRACER, cpu_ns, die, lost, read_meta, start, table,
-                               wait_for)
+from benchmarks.common import (BUILD, NO_MEMORY, PROGRAMS, TRACER, cpu_ns, die, lost, read_meta,
+                               start, table, wait_for)
 
 
 def run_bare(program):
@@ -20,8 +20,8 @@ def run_traced(program, snapshot):
                     stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     wait_for(process.stdout, "ready", program[0])
     with open(os.devnull, "r+", encoding="utf-8") as null:
-        tracer = start([TRACER, "-p", str(process.pid), "-o", snapshot], stdin=null, stdout=null,
-                       stderr=subprocess.PIPE)
+        tracer = start([TRACER, "-p", str(process.pid), *NO_MEMORY, "-o", snapshot], stdin=null,
+                       stdout=null, stderr=subprocess.PIPE)
     wait_for(tracer.stderr, "attached", "the tracer")
     attached_ns = cpu_ns(tracer.pid)
     process.stdin.write("go\n")

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 
-from benchmarks.common import PROGRAMS, TRACER, die, start, table, wait_for
+from benchmarks.common import NO_MEMORY, PROGRAMS, TRACER, die, start, table, wait_for
 
 ROUNDS = 5
 CALLS_SECONDS = 0.4
@@ -49,7 +49,7 @@ class Source:
         self.label, self.process = source, None
 
     def begin(self, pid, work):
-        self.process = start([TRACER, "-p", str(pid), "--io-source", self.label, "-o",
+        self.process = start([TRACER, "-p", str(pid), *NO_MEMORY, "--io-source", self.label, "-o",
                               os.path.join(work, "calls.asnap")], stdin=subprocess.DEVNULL,
                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         for line in self.process.stderr:
