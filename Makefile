@@ -106,6 +106,11 @@ $(BUILD)/bench-place: tools/bench-place.c tests/unit/own_function.h $(BENCH_WITH
 	$(call say,CC,$<)mkdir -p $(@D) && $(CC) $(CFLAGS) $(BASE_CFLAGS) $(LDFLAGS) -o $@ \
 		$(filter-out %.h,$^) $(LDLIBS)
 
+# The probes that a recording would place, with programs that do nothing.
+PROBES_WITH := $(filter-out $(BUILD)/user/main.o,$(OBJ))
+$(BUILD)/bench-probes: tools/bench-probes.c $(PROBES_WITH)
+	$(call say,CC,$<)mkdir -p $(@D) && $(CC) $(CFLAGS) $(BASE_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
 programs: $(PROGRAMS)
 unit: $(UNIT)
 bpf-tests: $(BPF_TEST)
@@ -121,7 +126,7 @@ check: $(BUILD)/asyncscope.bpf.o
 	$(Q)BUILD=$(abspath $(BUILD)) tools/check
 format:
 	$(Q)git ls-files '*.c' '*.h' | grep -v '^vmlinux/.*/vmlinux.h' | xargs clang-format -i
-bench: all programs $(BUILD)/bench-place
+bench: all programs $(BUILD)/bench-place $(BUILD)/bench-probes
 	$(Q)BUILD=$(abspath $(BUILD)) tools/bench
 soak: all programs
 	$(Q)BUILD=$(abspath $(BUILD)) tools/soak
