@@ -33,10 +33,10 @@ BPF_OBJ := $(BPF_SRC:%.bpf.c=$(BUILD)/%.bpf.o)
 SKEL := $(BUILD)/gen/asyncscope.skel.h
 TEMPLATES := $(wildcard report-templates/*)
 
-# What needs neither root nor a live process: everything but live/, cmd/ and main. Unit tests and
-# fuzzers link it, built with sanitizers.
+# What needs neither root nor a live process: everything but live/, cmd/ and main, and of cmd/ the
+# budget. Unit tests and fuzzers link it, built with sanitizers.
 OFFLINE_SRC := $(wildcard $(addsuffix /*.c,$(addprefix user/,base event target runtime model \
-	snapshot analyze export report)))
+	snapshot analyze export report))) user/cmd/budget.c
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 SAN_OBJ := $(OFFLINE_SRC:%.c=$(BUILD)/san/%.o)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
@@ -106,6 +106,11 @@ $(BUILD)/bench-place: tools/bench-place.c tests/unit/own_function.h $(BENCH_WITH
 	$(call say,CC,$<)mkdir -p $(@D) && $(CC) $(CFLAGS) $(BASE_CFLAGS) $(LDFLAGS) -o $@ \
 		$(filter-out %.h,$^) $(LDLIBS)
 
+# The probes that a recording would place, with programs that do nothing.
+PROBES_WITH := $(filter-out $(BUILD)/user/main.o,$(OBJ))
+$(BUILD)/bench-probes: tools/bench-probes.c $(PROBES_WITH)
+	$(call say,CC,$<)mkdir -p $(@D) && $(CC) $(CFLAGS) $(BASE_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
 programs: $(PROGRAMS)
 unit: $(UNIT)
 bpf-tests: $(BPF_TEST)
@@ -121,7 +126,7 @@ check: $(BUILD)/asyncscope.bpf.o
 	$(Q)BUILD=$(abspath $(BUILD)) tools/check
 format:
 	$(Q)git ls-files '*.c' '*.h' | grep -v '^vmlinux/.*/vmlinux.h' | xargs clang-format -i
-bench: all programs $(BUILD)/bench-place
+bench: all programs $(BUILD)/bench-place $(BUILD)/bench-probes
 	$(Q)BUILD=$(abspath $(BUILD)) tools/bench
 soak: all programs
 	$(Q)BUILD=$(abspath $(BUILD)) tools/soak

@@ -81,7 +81,8 @@ struct heap_call {
 	u64 sz;
 	u64 at; /* the block of realloc(), where posix_memalign() puts it */
 	u32 function; /* enum wire_heap_function */
-	u32 has_old;
+	u16 has_old;
+	u16 epoch; /* heap_epoch at its beginning */
 	u64 freed; /* the block that was given back last: one that frees may call another with it */
 	u64 freed_sp;
 	struct wire_block

@@ -9,6 +9,8 @@
 
 /* How closely it is looked, at this moment; user space steps it down to keep tracing cheap. */
 volatile __u32 heap_mode; /* enum wire_heap_mode */
+/* Changes with it: the end of a call that was begun before may not have been seen. */
+volatile __u32 heap_epoch;
 /* The table keeps one block in 1 << heap_shift, by its address: what it cannot keep all of it keeps
  * evenly, and the free of a block asks the same question as its allocation. */
 volatile __u32 heap_shift;
@@ -270,6 +272,22 @@ static __always_inline void allocated(struct thread_state *thread, u64 addr, u64
 	keep(thread, &key, &block);
 }
 
+/* Forgets a call that was begun before the mode was changed. What realloc() was given then is taken for
+ * gone. */
+static __always_inline void forget_call(struct thread_state *thread)
+{
+	struct heap_call *call = &thread->heap;
+
+	if (call->epoch == (u16)heap_epoch)
+		return;
+	call->epoch = heap_epoch;
+	call->sp = 0;
+	call->freed = 0;
+	if (call->has_old)
+		account_free(&call->old, bpf_ktime_get_ns());
+	call->has_old = 0;
+}
+
 /* What realloc() was given is gone, if it did what it was asked for; else it is put back. */
 static __always_inline void settle(struct thread_state *thread, u64 result)
 {
@@ -296,6 +314,7 @@ static __always_inline int ends(u64 result, u64 ip, u64 sp)
 
 	if (!thread)
 		return 0;
+	forget_call(thread);
 	call = &thread->heap;
 	if (!call->sp || sp < call->sp)
 		return 0; /* one that was made by another one */
@@ -308,7 +327,7 @@ static __always_inline int ends(u64 result, u64 ip, u64 sp)
 		result = addr;
 	}
 	settle(thread, result);
-	failed = !result && (call->sz || call->function != HEAP_REALLOC);
+	failed = !result && (call->sz || !call->at); /* realloc() to nothing gives back */
 	count_call(call->function, call->sz, failed);
 	if (result)
 		allocated(thread, result, ip, sp + sizeof(u64));
@@ -327,6 +346,7 @@ static __always_inline int begins(struct pt_regs *ctx, u32 function, u64 sz, u64
 
 	if (!thread)
 		return 0;
+	forget_call(thread);
 	call = &thread->heap;
 	call->freed = 0;
 	if (is_inside(call, function, sp, sz)) {
@@ -352,7 +372,7 @@ static __always_inline int begins(struct pt_regs *ctx, u32 function, u64 sz, u64
 	call->at = at;
 	call->function = function;
 	call->has_old = 0;
-	if (at && (function == HEAP_REALLOC || function == HEAP_RUST_REALLOC) && is_kept(at)) {
+	if (at && function != HEAP_POSIX_MEMALIGN && is_kept(at)) {
 		struct wire_block_key key = {.addr = at, .tgid = thread->tgid};
 
 		call->has_old = take(&key, &call->old);
@@ -374,6 +394,7 @@ static __always_inline int frees(struct pt_regs *ctx, u32 function, u64 addr)
 	thread = heap_thread();
 	if (!thread)
 		return 0;
+	forget_call(thread);
 	call = &thread->heap;
 	/* called by realloc(), or by another one that frees, with the same block */
 	if (is_inside(call, function, sp, 0) || (call->freed == addr && sp <= call->freed_sp)) {
@@ -456,6 +477,14 @@ int heap_rust_realloc(struct pt_regs *ctx)
 {
 	UPROBE_GUARD(ctx);
 	return begins(ctx, HEAP_RUST_REALLOC, PT_REGS_PARM4(ctx), PT_REGS_PARM1(ctx));
+}
+
+SEC("?uprobe")
+int heap_reallocarray(struct pt_regs *ctx)
+{
+	UPROBE_GUARD(ctx);
+	return begins(ctx, HEAP_REALLOCARRAY, PT_REGS_PARM2(ctx) * PT_REGS_PARM3(ctx),
+		      PT_REGS_PARM1(ctx));
 }
 
 SEC("?uprobe")

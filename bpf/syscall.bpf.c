@@ -10,6 +10,9 @@
 #include "compat.bpf.h"
 #include "memory.bpf.h"
 
+/* When this was attached again, after a time without: ends of calls begun before may be missing. */
+volatile __u64 calls_since_ns;
+
 /* What a call does; which arguments matter is said in account(). */
 enum call_rule {
 	CALL_NONE,
@@ -325,7 +328,7 @@ static __always_inline void call_ends(s64 ret)
 	done = &thread->done;
 	__builtin_memset(done, 0, sizeof(*done));
 	done->now = bpf_ktime_get_ns();
-	if (call->enter_ns && call->nr == nr) {
+	if (call->enter_ns > calls_since_ns && call->nr == nr) {
 		done->ns = done->now > call->enter_ns ? done->now - call->enter_ns : 1;
 		done->file = (struct file *)call->file;
 	} else {

@@ -319,7 +319,8 @@ struct wire_use {
 	X(PVALLOC, pvalloc, "size")                                                                \
 	X(NEW, new, "size; may throw")                                                             \
 	X(DELETE, delete, "block")                                                                 \
-	X(RUST_REALLOC, rust_realloc, "block, old size, alignment, size")
+	X(RUST_REALLOC, rust_realloc, "block, old size, alignment, size")                          \
+	X(REALLOCARRAY, reallocarray, "block, count, size")
 
 enum wire_heap_function {
 #define X(id, name, args) HEAP_##id,

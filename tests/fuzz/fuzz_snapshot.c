@@ -35,6 +35,7 @@ static const uint32_t kinds[] = {
 	CHUNK_TOC,      FOURCC('?', '?', '?', '?'),
 	CHUNK_OBJECTS,  CHUNK_USES,
 	CHUNK_LINKS,    CHUNK_SAMPLES,
+	CHUNK_BACKOFFS,
 };
 #define KIND_CNT (sizeof(kinds) / sizeof(*kinds))
 

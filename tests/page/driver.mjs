@@ -111,3 +111,13 @@ export async function findBarriers(page) {
 	return page.evaluate(async () => (await window.axe.run(document, { resultTypes: ["violations"] }))
 		.violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.target).slice(0, 4)}`));
 }
+
+// As format_bytes() says it.
+export function bytesText(val) {
+	const units = [[1024 ** 4, "TiB"], [1024 ** 3, "GiB"], [1024 ** 2, "MiB"], [1024, "KiB"], [0, "B"]];
+	const [size, unit] = units.find(([from]) => val >= from);
+	if (!size)
+		return `${val} B`;
+	const scaled = val / size;
+	return `${scaled.toFixed(scaled >= 99.95 ? 0 : scaled >= 9.995 ? 1 : 2)} ${unit}`;
+}

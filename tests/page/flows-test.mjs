@@ -2,7 +2,7 @@
 // "Files and peers", the tiles, the charts and the tasks' numbers of IO and network: equal to the
 // NDJSON of the same recording, sorted, filtered, bounded. Called by page-test.mjs.
 
-import { findBarriers, makePage, ok, openPage, readRows, same, setHash } from "./driver.mjs";
+import { bytesText, findBarriers, makePage, ok, openPage, readRows, same, setHash } from "./driver.mjs";
 
 const rowsMax = 200;
 
@@ -315,10 +315,10 @@ async function testTasks(page, records) {
 // What the tiles and the charts say in words.
 async function testOverview(page, records) {
 	const series = new Map(records.filter((one) => one.record === "series").map((one) => [one.name, one]));
-	const labels = await page.locator(".plot").evaluateAll((plots) => plots.map((plot) => plot.getAttribute("aria-label")));
-	const said = ["connections_active", "io_queue_depth", "disk_in_flight"].map((name) => {
+	const labels = await page.locator("#overview .plot").evaluateAll((plots) => plots.map((plot) => plot.getAttribute("aria-label")));
+	const said = ["connections_active", "io_queue_depth", "disk_in_flight", "heap_live_bytes"].map((name) => {
 		const vals = series.get(name).values.map(([, val]) => val);
-		const text = (val) => (name === "io_queue_depth" ? val.toFixed(2) : String(val));
+		const text = { io_queue_depth: (val) => val.toFixed(2), heap_live_bytes: bytesText }[name] ?? String;
 		return `min ${text(Math.min(...vals))}, max ${text(Math.max(...vals))} (`;
 	});
 	ok(labels.length === said.length && said.every((text, i) => labels[i].includes(text)),

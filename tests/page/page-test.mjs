@@ -8,6 +8,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { findBarriers, finish, makePage, note, ok, openPage, readRows, same, setHash, startBrowser }
 	from "./driver.mjs";
 import { testFlows, testFlowsUnmeasured, testFlowsWithoutScript } from "./flows-test.mjs";
+import { testMemory, testMemoryUnmeasured, testMemoryWithoutScript } from "./memory-test.mjs";
 
 const sizes = [0, 1, 5, 1000, 100000];
 const widths = [360, 768, 1440];
@@ -258,6 +259,7 @@ async function testUnmeasured(browser) {
 		.map((row) => row.children[1].textContent));
 	same(values, Array(6).fill("not measured: the test says <so>"), "the details say why");
 	await testFlowsUnmeasured(page);
+	await testMemoryUnmeasured(page);
 	await testInnocence(opened, "nothing measured");
 	await opened.close();
 }
@@ -286,6 +288,7 @@ async function testWithoutScript(browser) {
 		same((await page.locator("html").evaluate((html) => html.scrollWidth)), 360,
 			`${label}: no horizontal overflow at 360`);
 		await testFlowsWithoutScript(page, size ? 20 : 0, label);
+		await testMemoryWithoutScript(page, size, label);
 		ok(!(await page.isVisible("#timeline")), `${label}: nothing that cannot work is shown`);
 		same(opened.sins, [], `${label}: no error, no request`);
 		await opened.close();
@@ -322,6 +325,7 @@ try {
 		await testSize(browser, size);
 	await testUse(browser);
 	await testFlows(browser);
+	await testMemory(browser);
 	await testScroll(browser);
 	await testUnmeasured(browser);
 	await testBarriers(browser);

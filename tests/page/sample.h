@@ -199,6 +199,24 @@ static uint32_t sample_object(struct model *model, uint8_t kind, const char *nam
 	return model->object_cnt++;
 }
 
+/* A cleared one; NULL when memory ran out. */
+static struct use *sample_use_row(struct model *model, uint64_t task, uint32_t class_idx,
+				  uint32_t object, enum wire_io_op op)
+{
+	struct use *use;
+
+	if (array__reserve((void **)&model->uses, &model->use_cap, model->use_cnt + 1,
+			   sizeof(*use)))
+		return NULL;
+	use = &model->uses[model->use_cnt++];
+	memset(use, 0, sizeof(*use));
+	use->task = task;
+	use->class_idx = task ? NO_IDX : class_idx;
+	use->object = object;
+	use->op = op;
+	return use;
+}
+
 /* One use, and what its task's counters get from it. Each (task, class, object, op) once. */
 static void sample_use(struct model *model, uint64_t task_id, uint32_t class_idx, uint32_t object,
 		       enum wire_io_op op, uint64_t cnt, uint64_t bytes, uint64_t errors,
@@ -209,17 +227,10 @@ static void sample_use(struct model *model, uint64_t task_id, uint32_t class_idx
 		     : class_idx != NO_IDX ? model->classes[class_idx].folded_c
 					   : NULL;
 	bool file = object_group(model->objects[object].kind) == GROUP_FILE;
-	struct use *use;
+	struct use *use = sample_use_row(model, task_id, class_idx, object, op);
 
-	if (array__reserve((void **)&model->uses, &model->use_cap, model->use_cnt + 1,
-			   sizeof(*use)))
+	if (!use)
 		return;
-	use = &model->uses[model->use_cnt++];
-	memset(use, 0, sizeof(*use));
-	use->task = task_id;
-	use->class_idx = task_id ? NO_IDX : class_idx;
-	use->object = object;
-	use->op = op;
 	use->cnt = cnt;
 	use->bytes = bytes;
 	use->errors = errors;
@@ -375,10 +386,14 @@ static void sample_series(struct model *model, uint64_t *seed)
 				sample->val = i >= cnt / 3 && i < 2 * cnt / 3 ? 26 : 6;
 			else
 				sample->val = sample_random(seed, i % 50 > 40 ? 30 : 4) *
-					      (series == SERIES_IO_QUEUE ? 250 : 1);
+					      (series == SERIES_IO_QUEUE    ? 250
+					       : series == SERIES_HEAP_LIVE ? 1 << 20
+									    : 1);
 		}
 	}
 }
+
+#include "sample_heap.h"
 
 /* Files and peers of the first tasks; with many tasks more files than the page has rows for, files
  * that several of a class use, and what was folded or belongs to nobody. */
@@ -413,6 +428,7 @@ static void sample_io(struct model *model, uint64_t *seed)
 			   700000);
 	}
 	sample_series(model, seed);
+	sample_heap(model, seed);
 	model__sort_io(model);
 }
 

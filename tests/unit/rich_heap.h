@@ -64,7 +64,9 @@ __attribute__((unused)) static void rich_heap_main(struct model *model,
 					.current_cnt = 1640,
 					.peak_bytes = 5000000,
 					.freed_bytes = 6400000,
-					.freed_cnt = 100000};
+					.freed_cnt = 100000,
+					.usable_bytes = 16000,
+					.asked_bytes = 14000};
 }
 
 __attribute__((unused)) static void rich_heap_others(struct model *model,
@@ -77,7 +79,7 @@ __attribute__((unused)) static void rich_heap_others(struct model *model,
 	add_use(model, task->id, sites->lib, IO_FREE, 9, 9 << 20, 100 * MS);
 	add_use(model, task->id, sites->lib, IO_HOLD, 1, 1 << 20, 50 * MS);
 	allocates(task, 10, 10 << 20, 0);
-	task->heap = (struct heap_sums){1 << 20, 1, 3 << 20, 9 << 20, 9};
+	task->heap = (struct heap_sums){1 << 20, 1, 3 << 20, 9 << 20, 9, 0, 0};
 	for (uint32_t nr = 1; nr <= 6; nr++) {
 		uint32_t held = nr == 6 ? 2 : 0;
 
@@ -90,11 +92,12 @@ __attribute__((unused)) static void rich_heap_others(struct model *model,
 			add_use(model, task->id, sites->hostile, IO_HOLD, held, 1000 * held,
 				9 * SEC);
 		allocates(task, nr, 1000 * nr, nr - held);
-		task->heap = (struct heap_sums){1000 * held, held, 1000 * nr, 1000 * (nr - held),
-						nr - held};
+		task->heap =
+			(struct heap_sums){1000 * held, held,      1000 * nr, 1000 * (nr - held),
+					   nr - held,   1000 * nr, 1000 * nr};
 	}
 	class = &model->classes[model__class_get(model, 0xf01d, RUNTIME_MARKS, "folded class")];
-	class->folded_heap = (struct heap_sums){480, 30, 160, 160, 10};
+	class->folded_heap = (struct heap_sums){480, 30, 160, 160, 10, 800, 640};
 	class->folded_leaking_cnt = 30;
 	class->folded_leaked_bytes = 480;
 	class->folded_c[COUNTER_HEAP_ALLOCS] = 40;

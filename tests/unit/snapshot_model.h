@@ -83,7 +83,7 @@ static inline void fill_meta(struct model *model)
 
 static inline void fill_heap(struct heap_sums *heap)
 {
-	*heap = (struct heap_sums){any(), any(), any(), any(), any()};
+	*heap = (struct heap_sums){any(), any(), any(), any(), any(), any(), any()};
 }
 
 static inline void fill_class(struct model *model, unsigned int i)

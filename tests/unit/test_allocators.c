@@ -60,7 +60,12 @@ static struct target *open_self(void)
 static struct plan *plan_file(struct target *target, const char *path,
 			      const struct plan_options *options)
 {
-	return target__expect_exec(target, path) ? NULL : plan__new(target, options);
+	if (target__expect_exec(target, path))
+		return NULL;
+	/* that file alone */
+	while (target->map_cnt > 1)
+		free(target->maps[--target->map_cnt].path);
+	return plan__new(target, options);
 }
 
 static void test_names(void)

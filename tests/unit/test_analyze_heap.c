@@ -390,6 +390,15 @@ static void test_growth(void)
 	finding = find(analysis, "memory_growth");
 	ok(finding && finding->severity == SEVERITY_INFO, "unless that is not known: a note");
 	done(model, analysis);
+
+	/* up and down by 40 MiB, a bit more by chance in the end */
+	model = a_thread(10 * SEC);
+	for (int64_t i = 0; i < 100; i++)
+		add_sample(model, SERIES_HEAP_LIVE, i * 100 * MS,
+			   (i % 10 * 4 + (i > 50 && i % 10 == 9 ? 30 : 0)) << 20);
+	analysis = analyse(model);
+	ok(!analysis->finding_cnt, "what is given back each time is no growth");
+	done(model, analysis);
 }
 
 static void test_ended(void)
@@ -473,6 +482,24 @@ static void test_churn(void)
 	done(model, analysis);
 }
 
+/* Blocks are lost out of allocations, which make no records. */
+static void test_losses(void)
+{
+	struct model *model = a_thread(10 * SEC);
+	const struct finding *finding;
+	struct analysis *analysis;
+
+	model->meta.records_seen = 400;
+	allocates(model__task(model, THREAD(7)), 100000, 1000, 100000);
+	model__counter_add(model, "heap_missed_frees", "freed unseen", true, 130);
+	analysis = analyse(model);
+	finding = find(analysis, "losses");
+	ok(finding && finding->severity == SEVERITY_INFO &&
+		   strstr(finding->title, "0.065% of the records and calls of the allocator"),
+	   "%s", finding ? finding->title : "losses");
+	done(model, analysis);
+}
+
 static void test_sums(void)
 {
 	struct model *model = rich_model();
@@ -534,6 +561,7 @@ int main(void)
 	test_ended();
 	test_ended_leak();
 	test_churn();
+	test_losses();
 	test_sums();
 	return tap_done();
 }

@@ -27,8 +27,10 @@ static const struct expected expected[] = {
 	{MAIN, "memory_metrics.freed_bytes", "6400000", NULL},
 	{MAIN, "memory_metrics.frees_made", "100009", NULL},
 	{MAIN, "memory_metrics.memory_bandwidth", "1115136", NULL},
-	{MAIN, "memory_metrics.heap_fragmentation", NULL,
-	 "the allocator tells it for the process only: meta.heap.fragmentation"},
+	{MAIN, "memory_metrics.heap_fragmentation", "0.125", NULL},
+	{MARKS_6, "memory_metrics.heap_fragmentation", "0", NULL},
+	{"task", "task_id", "101:0", "memory_metrics.heap_fragmentation", NULL,
+	 "of none of its blocks the allocator told how large it is"},
 	{MAIN, "memory_metrics.lifetime.count", "100000", NULL},
 	{MAIN, "memory_metrics.lifetime.max_ns", "50000", NULL},
 	{MAIN, "memory_metrics.lifetime_histogram.0.0", "32768", NULL},
@@ -57,6 +59,8 @@ static const struct expected expected[] = {
 	{"class", "name", "marks class", "memory_metrics.current_bytes.total", "2000", NULL},
 	{"class", "name", "marks class", "memory_metrics.memory_bandwidth.total", NULL,
 	 "a sum of rates over different lives says nothing"},
+	{"class", "name", "marks class", "memory_metrics.heap_fragmentation.total", NULL,
+	 "a sum of shares says nothing"},
 	{"class", "name", "marks class", "leaked.tasks", "1", NULL},
 	{"class", "name", "marks class", "leaked.bytes", "2000", NULL},
 	{"class", "name", "marks class", "memory_metrics.lifetime.count", "19", NULL},
@@ -302,7 +306,8 @@ static void test_extremes(void)
 		model->meta.budget_ppm = model->meta.heap_allocator_free_bytes = (int64_t)val;
 		model->meta.heap_allocator_resident_bytes = (int64_t)val;
 		for (size_t k = 0; k < model->task_cnt; k++)
-			model->tasks[k].heap = (struct heap_sums){val, val, val, val, val};
+			model->tasks[k].heap =
+				(struct heap_sums){val, val, val, val, val, val, val};
 		for (size_t k = 0; k < model->use_cnt; k++) {
 			model->uses[k].cnt = model->uses[k].bytes = val;
 			model->uses[k].errors = val;

@@ -58,6 +58,8 @@ static void feed_heap(struct model *model, uint64_t ns, uint64_t task, uint64_t 
 	heap->peak_bytes = peak;
 	heap->freed_bytes = freed;
 	heap->freed_cnt = freed / 10;
+	heap->usable_bytes = freed * 2;
+	heap->asked_bytes = freed;
 	feed_now(model);
 }
 
@@ -66,7 +68,8 @@ static bool holds(const struct heap_sums *heap, uint64_t current, uint64_t cnt, 
 {
 	return heap->current_bytes == current && heap->current_cnt == cnt &&
 	       heap->peak_bytes == peak && heap->freed_bytes == freed &&
-	       heap->freed_cnt == freed / 10;
+	       heap->freed_cnt == freed / 10 && heap->usable_bytes == freed * 2 &&
+	       heap->asked_bytes == freed;
 }
 
 /* Three times, each begun anew: in any order what is held is in the newest. */
@@ -174,6 +177,9 @@ static void test_fold(void)
 		held += model->uses[i].bytes;
 	ok(sum == (uint64_t)cnt / 2 * 64 && freed == (uint64_t)cnt * 640,
 	   "nothing of what they held and freed is lost (%llu bytes)", (unsigned long long)sum);
+	ok(class->folded_heap.usable_bytes == 2 * class->folded_heap.freed_bytes &&
+		   class->folded_heap.asked_bytes == class->folded_heap.freed_bytes,
+	   "what the allocator told is folded, too");
 	ok(leaking * 64 == class->folded_leaked_bytes && leaking > 0 &&
 		   class->folded_leaked_bytes == class->folded_heap.current_bytes,
 	   "the class knows how many ended with something (%llu)", (unsigned long long)leaking);

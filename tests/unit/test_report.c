@@ -240,7 +240,16 @@ static void test_extremes(void)
 		task->class_idx = i % 2 ? NO_IDX : 7777;
 		task->native = UINT64_MAX;
 		task->slices_lost = UINT64_MAX;
+		task->heap = (struct heap_sums){UINT64_MAX, UINT64_MAX, extremes[i % 5], UINT64_MAX,
+						UINT64_MAX, UINT64_MAX, UINT64_MAX};
 	}
+	for (size_t i = 0; i < model->use_cnt; i++) {
+		model->uses[i].cnt = model->uses[i].bytes = extremes[i % 5];
+		model->uses[i].latency.max = model->uses[i].latency.total = extremes[i / 5 % 5];
+	}
+	for (size_t i = 0; i < model->sample_cnt; i++)
+		model->samples[i].val = extremes[i % 5];
+	model__backoff_add(model, INT64_MIN, "<b>", "", "", "");
 	for (size_t i = 0; i < model->slice_cnt; i++) {
 		model->slices[i].start_ns = extremes[i % 5];
 		model->slices[i].dur_ns = extremes[i / 5 % 5];

@@ -182,6 +182,8 @@ static void add_sums(struct heap_sums *to, const struct heap_sums *from)
 	to->current_cnt = sat_addu(to->current_cnt, from->current_cnt);
 	to->freed_bytes = sat_addu(to->freed_bytes, from->freed_bytes);
 	to->freed_cnt = sat_addu(to->freed_cnt, from->freed_cnt);
+	to->usable_bytes = sat_addu(to->usable_bytes, from->usable_bytes);
+	to->asked_bytes = sat_addu(to->asked_bytes, from->asked_bytes);
 	if (from->peak_bytes > to->peak_bytes)
 		to->peak_bytes = from->peak_bytes;
 }

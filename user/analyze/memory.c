@@ -14,7 +14,7 @@
 /* What a task leaves behind when it ends may be its result, on its way to somebody: only that of tasks
  * which ended a while ago counts. */
 #define ENDED_AGO_NS    (NS_PER_SEC / 2)
-#define ENDED_MIN_BYTES (64 << 10)
+#define ENDED_MIN_BYTES (16 << 10)
 #define ENDED_BAD_BYTES (1 << 20)
 
 struct ended {
@@ -117,21 +117,21 @@ struct growth {
 	double bytes;
 };
 
-static double mean_of(const struct sample *samples, size_t cnt)
+static double least_of(const struct sample *samples, size_t cnt)
 {
-	double sum = 0;
+	double least = (double)samples[0].val;
 
-	for (size_t i = 0; i < cnt; i++)
-		sum += (double)samples[i].val;
-	return cnt ? sum / (double)cnt : 0;
+	for (size_t i = 1; i < cnt; i++)
+		least = (double)samples[i].val < least ? (double)samples[i].val : least;
+	return least;
 }
 
-/* From the means of its quarters: single samples jump. */
+/* From the lowest value of each quarter: what goes up and down does not grow. */
 static struct growth growth_of(const struct model *model)
 {
 	const struct sample *first = NULL;
 	struct growth growth = {};
-	double means[4], len;
+	double lows[4], len;
 
 	for (size_t i = 0; i < model->sample_cnt; i++) {
 		if (model->samples[i].series != SERIES_HEAP_LIVE)
@@ -144,14 +144,16 @@ static struct growth growth_of(const struct model *model)
 	for (size_t i = 0; i < 4; i++) {
 		size_t from = growth.cnt * i / 4, to = growth.cnt * (i + 1) / 4;
 
-		means[i] = mean_of(first + from, to - from);
+		lows[i] = least_of(first + from, to - from);
+		if (i && lows[i] <= lows[i - 1])
+			return growth;
 	}
 	len = ((double)first[growth.cnt - 1].at_ns - (double)first->at_ns) / 1e9;
 	if (len <= 0)
 		return growth;
-	/* the means of the first and the last quarter are three quarters apart */
-	growth.rate = (means[3] - means[0]) / (len * 3 / 4);
-	growth.late_rate = (means[3] - means[2]) / (len / 4);
+	/* the first and the last quarter are three quarters apart */
+	growth.rate = (lows[3] - lows[0]) / (len * 3 / 4);
+	growth.late_rate = (lows[3] - lows[2]) / (len / 4);
 	growth.bytes = growth.rate * len;
 	return growth;
 }

@@ -26,6 +26,8 @@ static const struct {
 	{"tasks_full", "Record for less time, or fewer processes."},
 	{"edges_full", "Record for less time; sums per task are not affected."},
 	{"targets_full", "Record fewer processes (no -f, a smaller cgroup)."},
+	{"heap_full", "Keep more blocks with --heap-entries, or sample them with --heap sampled."},
+	{"heap_missed_frees", "The blocks concerned are no leaks: they are counted as freed."},
 	{"frames_deep", "Tasks nest deeper than 16: inner ones are charged to the 16th."},
 };
 
@@ -49,25 +51,44 @@ static const char *remedy_of(const char *name)
 	return "See what the counter means; the tasks concerned may be under-counted.";
 }
 
+/* What could be lost: records, and calls of the allocator, which are counted in BPF and make none;
+ * negative where it is not known. */
+static double seen_events(const struct analysis *analysis)
+{
+	const struct model *model = analysis->model;
+	const int64_t *c = analysis->totals.c;
+	double seen = (double)model->meta.records_seen;
+
+	if (model->meta.records_seen == NO_TIME || model->meta.records_seen < 0)
+		return -1;
+	if (model->caps[CAP_HEAP].measured && c[COUNTER_HEAP_ALLOCS] > 0)
+		seen += (double)c[COUNTER_HEAP_ALLOCS];
+	if (model->caps[CAP_HEAP].measured && c[COUNTER_HEAP_FREES] > 0)
+		seen += (double)c[COUNTER_HEAP_FREES];
+	return seen;
+}
+
 static int find_losses(struct analysis *analysis)
 {
 	const struct model *model = analysis->model;
 	const struct counter *top = largest_loss(model);
 	uint64_t lost = model__losses(model);
-	int64_t seen = model->meta.records_seen;
+	double seen = seen_events(analysis);
 	enum severity severity = SEVERITY_WARNING;
-	char of_all[48] = "";
+	char of_all[96] = "";
 	struct finding *finding;
 
 	if (!top || !lost)
 		return 0;
-	if (seen != NO_TIME && seen >= 0) {
-		double share = (double)lost / ((double)lost + (double)seen);
+	if (seen >= 0) {
+		double share = (double)lost / ((double)lost + seen);
 
 		severity = share >= LOSS_CRITICAL  ? SEVERITY_CRITICAL
 			   : share >= LOSS_WARNING ? SEVERITY_WARNING
 						   : SEVERITY_INFO;
-		snprintf(of_all, sizeof(of_all), " (%.2g%% of the records)", share * 100);
+		snprintf(of_all, sizeof(of_all), " (%.2g%% of the %s)", share * 100,
+			 model->caps[CAP_HEAP].measured ? "records and calls of the allocator"
+							: "records");
 	}
 	finding = finding__new(analysis, "losses", severity,
 			       "%llu event%s lost or not understood%s, most of them %s (%llu)",

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "runtime/allocators.h"
+#include "target/heap_walk.h"
 #include "target/symbols.h"
 
 #define OWNERS_NS 2000000000ULL
@@ -75,10 +76,74 @@ int memory__sample(struct session *session)
 	return live__owners(session->live, false, session__on_record, session);
 }
 
+/* Whose free memory cannot be seen from outside, or NULL. */
+static const char *untelling(const struct process *process)
+{
+	const struct plan *plan = process->plan;
+
+	if (!plan || !plan->allocators || !plan->allocators->cnt)
+		return "an unknown allocator";
+	for (size_t i = 0; i < plan->allocators->cnt; i++)
+		if (!plan->allocators->found[i].is_glibc)
+			return plan->allocators->found[i].name;
+	return NULL;
+}
+
+/* Adds the heaps of one process. False: they are not known, and why unless it has just ended. */
+static bool add_heaps(const struct process *process, struct heap_walk *all, struct buf *why)
+{
+	const char *name = untelling(process);
+	struct heap_walk walk;
+
+	if (name) {
+		buf__printf(why, "%s does not tell its free bytes from outside", name);
+		return false;
+	}
+	if (heap_walk(&walk, process->target)) {
+		if (target__alive(process->target))
+			buf__puts(why, walk.why);
+		return false;
+	}
+	all->free_resident_bytes += walk.free_resident_bytes;
+	all->resident_bytes += walk.resident_bytes;
+	return true;
+}
+
+/* What the allocators keep unused, of all processes that are still there. */
+static void look_at_heaps(struct session *session)
+{
+	struct meta *meta = &session->model->meta;
+	struct heap_walk all = {};
+	struct buf why = {};
+	size_t cnt = 0;
+
+	for (size_t i = 0; !why.sz && i < session->process_cnt; i++) {
+		const struct process *process = &session->processes[i];
+
+		if (process->ended || !target__alive(process->target))
+			continue;
+		cnt += add_heaps(process, &all, &why);
+		if (why.sz && session->process_cnt > 1)
+			buf__printf(&why, " (process %d)", process->target->pid);
+	}
+	if (!why.sz && !cnt)
+		buf__puts(&why, "the target had ended when it was looked at");
+	if (why.sz) {
+		meta->heap_untold = model__intern(session->model, buf__str(&why));
+	} else {
+		meta->heap_allocator_free_bytes = (int64_t)all.free_resident_bytes;
+		meta->heap_allocator_resident_bytes = (int64_t)all.resident_bytes;
+	}
+	buf__free(&why);
+}
+
 int memory__end(struct session *session)
 {
-	int err = live__owners(session->live, true, session__on_record, session);
+	int err;
 
+	if (session->options->heap != HEAP_MODE_OFF)
+		look_at_heaps(session);
+	err = live__owners(session->live, true, session__on_record, session);
 	return err ? err : live__held(session->live, session__on_record, session);
 }
 
@@ -93,6 +158,25 @@ static void describe(const struct session *session, struct buf *text)
 		}
 	}
 	buf__puts(text, "allocators of processes that have ended");
+}
+
+/* How many blocks each that is kept stands for: at least by the table's size, and by the mean size of
+ * blocks where they are sampled by their bytes. */
+static double weight(const struct session *session)
+{
+	double weight = live__heap_weight(session->live), cnt = 0, bytes = 0;
+	struct wire_heap_calls calls;
+
+	if (session->options->heap != HEAP_MODE_SAMPLED)
+		return weight;
+	for (unsigned int i = 0; i < HEAP_FUNCTION_CNT; i++) {
+		live__heap_calls(session->live, i, &calls);
+		cnt += calls.bytes ? calls.calls - calls.failed : 0;
+		bytes += calls.bytes;
+	}
+	return cnt * HEAP_SAMPLE_BYTES > bytes && bytes > 0
+		       ? weight * cnt * HEAP_SAMPLE_BYTES / bytes
+		       : weight;
 }
 
 /* Why blocks are not followed, or NULL. */
@@ -129,8 +213,8 @@ void memory__caps(struct session *session)
 		model__cap_set(model, CAP_HEAP_LIVE, buf__str(&text));
 		model__cap_set(model, CAP_HEAP_SITES, "the return address, by symbols");
 	}
-	if (live__heap_weight(session->live) > 1)
-		model__cap_weight(model, CAP_HEAP_LIVE, live__heap_weight(session->live));
+	model__cap_weight(model, CAP_HEAP_LIVE, weight(session));
+	model__cap_weight(model, CAP_HEAP_SITES, weight(session));
 	buf__free(&text);
 }
 

@@ -190,6 +190,7 @@ void meta__caps(struct session *session)
 	}
 	set_io_caps(session);
 	memory__caps(session);
+	control__caps(session);
 	if (has_async(model))
 		model__cap_set(model, CAP_RUNS, uprobe_rung_name(live__rung(session->live)));
 	if (session->prices.entry_ns >= 0)
@@ -218,6 +219,7 @@ static void set_own_cost(struct session *session)
 	struct meta *meta = &session->model->meta;
 	struct live_cost cost;
 	struct rusage usage;
+	int64_t price;
 	FILE *file = fopen("/proc/self/statm", "re");
 	unsigned long pages;
 
@@ -234,9 +236,9 @@ static void set_own_cost(struct session *session)
 		meta->hook_ns = cost.hook_ns;
 		meta->hook_runs = cost.hook_runs;
 	}
-	if (session->prices.entry_ns >= 0)
-		meta->probe_price_ns = session->prices.entry_ns +
-				       (cost.probe_runs ? cost.probe_ns / cost.probe_runs : 0);
+	price = control__probe_price(session);
+	if (price >= 0)
+		meta->probe_price_ns = price;
 }
 
 static void set_probe_hits(struct model *model)

@@ -135,17 +135,18 @@ static int run(struct session *session, struct outputs *outputs, const char **re
 			return -errno;
 		cnt = session__drain(session, DRAIN_MAX);
 		now = mono_ns();
-		live__measure(session->live, now);
 		if (due(&clocks.care, now, CARE_NS)) {
 			int err = session__sample(session);
 
 			if (err)
 				return err;
 			session__care(session, due(&clocks.rescan, now, RESCAN_NS));
+			control__tick(session, mono_ns());
 		}
 		if (due(&clocks.progress, now, tty ? PROGRESS_TTY_NS : PROGRESS_NS))
 			show_progress(session, now, tty);
-		if (due(&clocks.checkpoint, now, CHECKPOINT_NS)) {
+		if (!budget__in_window(session->control.budget) &&
+		    due(&clocks.checkpoint, now, CHECKPOINT_NS)) {
 			meta__checkpoint(session);
 			outputs__checkpoint(outputs, session->model);
 			clocks.checkpoint = pace(clocks.checkpoint, mono_ns() - now);

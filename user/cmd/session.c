@@ -53,7 +53,7 @@ static void attach_probes(struct session *session, struct process *process, bool
 			 strerror(errno));
 		return;
 	}
-	live__attach_plan(session->live, plan, process->plan);
+	control__attach(session, plan, process->plan);
 	if (has_execed) {
 		plan->before = process->plan;
 	} else if (process->plan) {
@@ -395,7 +395,8 @@ int session__start(struct session *session)
 	}
 	if (live__arm(session->live, &session->armed_ns))
 		return EXIT_ENVIRONMENT;
-	if (start_feed(session)) {
+	control__arm(session);
+	if (start_feed(session) || control__start(session)) {
 		log_err("no memory");
 		return EXIT_FAILED;
 	}
@@ -536,7 +537,7 @@ int session__sample(struct session *session)
 	for (size_t i = 0; i < sizeof(gauges) / sizeof(gauges[0]) && !err; i++)
 		err = feed__sample(session->model, gauges[i].series, now, vals[i]);
 	/* operations in flight on average: the time they took by the time that passed */
-	if (!err && session->sampled_ns && now > session->sampled_ns)
+	if (!err && session->sampled_ns && now > session->sampled_ns && !session->control.io_off)
 		err = feed__sample(session->model, SERIES_IO_QUEUE, now,
 				   (io_time - session->io_time_ns) * 1000 /
 					   (int64_t)(now - session->sampled_ns));
@@ -692,5 +693,6 @@ void session__close(struct session *session)
 	free(session->processes);
 	names__free(session);
 	symbols__free(session->symbols);
+	control__free(&session->control);
 	model__free(session->model);
 }

@@ -6,6 +6,7 @@
 #ifndef CMD_SESSION_H
 #define CMD_SESSION_H
 
+#include "cmd/control.h"
 #include "cmd/options.h"
 #include "live/live.h"
 #include "live/price.h"
@@ -43,6 +44,7 @@ struct session {
 	uint64_t begin_ns; /* when the tracer was started */
 	uint64_t armed_ns, stop_ns;
 	struct prices prices; /* of traps */
+	struct control control;
 	int64_t own_cpu_start_ns; /* the tracer's own CPU time when it was armed */
 	uint64_t probe_gap_ns; /* processes that ran without their probes yet */
 	/* what is looked at on a clock */

@@ -234,6 +234,7 @@ static const char *no_sum(const char *path)
 		{"io_metrics.io_wait_percent", PERCENT},
 		{"io_metrics.p99_latency_ms", AVERAGE},
 		{"io_metrics.queue_depth", "a sum of averages over different lives says nothing"},
+		{"memory_metrics.heap_fragmentation", "a sum of shares says nothing"},
 		{"memory_metrics.memory_bandwidth",
 		 "a sum of rates over different lives says nothing"},
 		{"memory_metrics.peak_bytes", "tasks had their peaks at different times"},

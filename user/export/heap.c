@@ -33,6 +33,17 @@ void get_heap(struct value *value, const struct row *row, const struct getter *g
 		   heap_number(&row->model->tasks[row->idx].heap, (enum heap_number)getter->arg));
 }
 
+void get_unasked(struct value *value, const struct row *row, const struct getter *getter)
+{
+	const struct heap_sums *sums = &row->model->tasks[row->idx].heap;
+
+	/* it may be of a hostile snapshot */
+	if (!sums->usable_bytes || sums->asked_bytes > sums->usable_bytes)
+		value__null(value, getter->why);
+	else
+		value__num(value, 1 - (double)sums->asked_bytes / (double)sums->usable_bytes);
+}
+
 void get_leaked(struct value *value, const struct row *row, const struct getter *getter)
 {
 	struct heap_total total = {};

@@ -18,6 +18,9 @@ int64_t heap_number(const struct heap_sums *sums, enum heap_number number);
 /* Of a task; arg: the number. */
 void get_heap(struct value *value, const struct row *row, const struct getter *getter);
 
+/* Of a task: the share of its blocks that it did not ask for. */
+void get_unasked(struct value *value, const struct row *row, const struct getter *getter);
+
 /* Of a class. */
 enum leaked { LEAKED_TASKS, LEAKED_BYTES };
 void get_leaked(struct value *value, const struct row *row, const struct getter *getter);

@@ -219,6 +219,21 @@ static void write_estimates(struct record_writer *writer, const struct row *row,
 	json__obj_end(&writer->json);
 }
 
+static void heap_untold(struct value *value, const struct row *row, const struct getter *getter)
+{
+	const char *why = model__str(row->model, row->model->meta.heap_untold);
+
+	value__null(value, *why ? why : getter->why);
+}
+
+static void get_allocator(struct value *value, const struct row *row, const struct getter *getter)
+{
+	if (number(row, getter->arg) == NO_TIME)
+		heap_untold(value, row, getter);
+	else
+		value__int(value, number(row, getter->arg));
+}
+
 static void get_fragmentation(struct value *value, const struct row *row,
 			      const struct getter *getter)
 {
@@ -226,7 +241,7 @@ static void get_fragmentation(struct value *value, const struct row *row,
 	int64_t all = row->model->meta.heap_allocator_resident_bytes;
 
 	if (unused == NO_TIME || all == NO_TIME || unused < 0 || all <= 0)
-		value__null(value, getter->why);
+		heap_untold(value, row, getter);
 	else
 		value__num(value, (double)unused / (double)all);
 }
@@ -261,8 +276,9 @@ static void get_live(struct value *value, const struct row *row, const struct ge
 static const struct getter getters[] = {
 	GET("attached_ns", get_number, OFFSET(attached_ns), "no event came"),
 	GET("duration_ns", get_duration, 0, NULL),
-	GET("heap.allocator_free_bytes", get_number, OFFSET(heap_allocator_free_bytes), NOT_TOLD),
-	GET("heap.allocator_resident_bytes", get_number, OFFSET(heap_allocator_resident_bytes),
+	GET("heap.allocator_free_bytes", get_allocator, OFFSET(heap_allocator_free_bytes),
+	    NOT_TOLD),
+	GET("heap.allocator_resident_bytes", get_allocator, OFFSET(heap_allocator_resident_bytes),
 	    NOT_TOLD),
 	GET("heap.fragmentation", get_fragmentation, 0, NOT_TOLD),
 	TOTAL("heap.live_blocks", get_live, HEAP_CURRENT_CNT, NULL),

@@ -82,19 +82,6 @@ void live__heap_calls(struct live *live, enum wire_heap_function function,
 			 sizeof(*calls) / sizeof(uint64_t));
 }
 
-/* Each call that gives is hit twice where its return is seen. */
-uint64_t live__heap_hits(struct live *live)
-{
-	struct wire_heap_calls calls;
-	uint64_t sum = 0;
-
-	for (unsigned int i = 0; i < HEAP_FUNCTION_CNT; i++) {
-		live__heap_calls(live, i, &calls);
-		sum += calls.calls;
-	}
-	return sum;
-}
-
 int live__heap_wrapper(struct live *live, pid_t pid, uint64_t ip, uint32_t depth)
 {
 	struct wire_wrapper_key key = {.ip = ip, .tgid = pid};
@@ -343,6 +330,8 @@ void live__heap_set(struct live *live, enum wire_heap_mode mode)
 	/* what was freed meanwhile was not seen */
 	if (was_blind && mode < HEAP_MODE_COUNTING && heap__is_on(live))
 		forget(live, HEAP_GONE_ALL, UINT64_MAX);
+	/* nor perhaps the ends of calls that have begun */
+	__atomic_fetch_add(&live->skel->bss->heap_epoch, 1, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&live->skel->bss->heap_mode, mode, __ATOMIC_SEQ_CST);
 }
 

@@ -85,6 +85,32 @@ int io_hooks__attach(struct live *live)
 	return -EIO;
 }
 
+static int attach_call(struct bpf_program *prog, struct bpf_link **link, bool on)
+{
+	if (!bpf_program__autoload(prog) || on == !!*link)
+		return 0;
+	if (on) {
+		*link = bpf_program__attach(prog);
+		return *link ? 0 : -errno;
+	}
+	bpf_link__destroy(*link);
+	*link = NULL;
+	return 0;
+}
+
+int live__switch_calls(struct live *live, bool on)
+{
+	struct asyncscope *skel = live->skel;
+	int err;
+
+	if (on)
+		__atomic_store_n(&skel->bss->calls_since_ns, mono_ns(), __ATOMIC_SEQ_CST);
+	err = attach_call(skel->progs.sys_enter, &skel->links.sys_enter, on);
+	err = attach_call(skel->progs.sys_exit, &skel->links.sys_exit, on) ?: err;
+	err = attach_call(skel->progs.sys_enter_classic, &skel->links.sys_enter_classic, on) ?: err;
+	return attach_call(skel->progs.sys_exit_classic, &skel->links.sys_exit_classic, on) ?: err;
+}
+
 void live__io_text(const struct live *live, char *text, size_t sz)
 {
 	const char *unhooked = kernel_hooks__unhooked(live->hooks);

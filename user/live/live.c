@@ -167,15 +167,6 @@ int live__attach_group(struct live *live, const struct plan *plan, const struct 
 	return 0;
 }
 
-int live__attach_plan(struct live *live, const struct plan *plan, const struct plan *present)
-{
-	int err = 0;
-
-	for (int group = 0; group < PROBE_GROUP_CNT; group++)
-		err = live__attach_group(live, plan, present, group) ?: err;
-	return err;
-}
-
 static void drop(struct live *live, pid_t pid, unsigned int groups)
 {
 	for (size_t i = 0; i < live->probe_cnt; i++) {

@@ -2,7 +2,7 @@
 /*
  * The live side: loads the BPF object as this kernel can take it, attaches, arms, drains the ring,
  * stops. The only folder that knows libbpf. Used by cmd/record in this order:
- * new -> attach -> attach_plan (per process) -> arm -> drain ... -> disarm, flush -> drain -> edges,
+ * new -> attach -> attach_group (per process) -> arm -> drain ... -> disarm, flush -> drain -> edges,
  * losses, costs -> free (detaches; the report is written before).
  */
 #ifndef LIVE_LIVE_H
@@ -43,14 +43,13 @@ void live__drop_target(struct live *live, pid_t pid);
 /* The tasks that a process had when its memory went (it ended, or exec'ed at that time): their ids mean
  * nothing any more. */
 void live__forget_tasks(struct live *live, pid_t pid, uint64_t before_ns);
-/* All probes, but those that are in `present` already (may be NULL). */
-int live__attach_plan(struct live *live, const struct plan *plan, const struct plan *present);
-/* Detaches the probes of one process (it has exec'ed or ended). */
-void live__drop_plan(struct live *live, pid_t pid);
-/* The same for one group of probes, for a while. */
+/* One group of a plan's probes, but those that are in `present` already (may be NULL). */
 int live__attach_group(struct live *live, const struct plan *plan, const struct plan *present,
 		       enum probe_group group);
+/* Detaches one group of a process, for a while, */
 void live__drop_group(struct live *live, pid_t pid, enum probe_group group);
+/* or all its probes (it has ended). */
+void live__drop_plan(struct live *live, pid_t pid);
 /* Switches the recording on and seeds the threads that exist. *armed_ns is time zero. */
 int live__arm(struct live *live, uint64_t *armed_ns);
 /* Makes the states of threads of targets added later. */
@@ -76,6 +75,8 @@ int live__edges(struct live *live, live_edge_fn fn, void *ctx);
 /* What tasks did with files and peers since the last time: calls `fn` with struct wire_use records.
  * How many, or -errno. */
 int live__uses(struct live *live, live_record_fn fn, void *ctx);
+/* Attaches and detaches what hooks the system calls of the whole host. 0 or -errno. */
+int live__switch_calls(struct live *live, bool on);
 int64_t live__gauge(struct live *live, enum wire_gauge gauge);
 
 /* Memory. How closely it is looked at from now on: not closer than it was loaded for. */
@@ -87,8 +88,6 @@ void live__heap_tells_size(struct live *live, bool tells);
 int live__heap_wrapper(struct live *live, pid_t pid, uint64_t ip, uint32_t depth);
 void live__heap_calls(struct live *live, enum wire_heap_function function,
 		      struct wire_heap_calls *calls);
-/* Hits of its probes. */
-uint64_t live__heap_hits(struct live *live);
 /* What tasks hold, as struct wire_heap records: of those that have held nothing for a while; at_end:
  * of all. */
 int live__owners(struct live *live, bool at_end, live_record_fn fn, void *ctx);
@@ -108,14 +107,31 @@ uint64_t live__loss(struct live *live, enum wire_loss loss);
 uint64_t live__recursion_misses(struct live *live);
 uint64_t live__kernel_memory(struct live *live);
 
+/* What programs are run by, as far as their costs are told apart. */
+enum live_hook {
+	LIVE_HEAP_ENTRY,
+	LIVE_HEAP_RETURN,
+	LIVE_PROBE, /* of runtimes */
+	LIVE_SYSCALL, /* of the whole host */
+	LIVE_HOOK, /* scheduler, samples, disks, sockets */
+	LIVE_HOOK_CNT
+};
+
+struct live_runs {
+	uint64_t ns, cnt;
+};
+
 /* What the programs cost, measured by the kernel in short windows (it costs some itself). */
 struct live_cost {
-	uint64_t hook_ns, hook_runs; /* scheduler and sampling programs, whole recording */
+	uint64_t hook_ns, hook_runs; /* all that is no uprobe, whole recording */
 	uint64_t probe_ns, probe_runs; /* uprobe programs, within the windows */
 	uint64_t window_ns;
 };
-/* To be called about every 100 ms; opens and closes the windows. */
-void live__measure(struct live *live, uint64_t now_ns);
+/* To be called about every 100 ms; opens and closes the windows. wanted: measure now and until further
+ * notice. */
+void live__measure(struct live *live, uint64_t now_ns, bool wanted);
+/* What was run within all windows until now; returns how long they are together. */
+uint64_t live__runs(struct live *live, struct live_runs runs[LIVE_HOOK_CNT]);
 void live__cost(struct live *live, uint64_t duration_ns, struct live_cost *cost);
 
 #endif

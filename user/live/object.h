@@ -33,10 +33,11 @@ struct live {
 	int record_cnt;
 	/* cost windows */
 	int stats_fd; /* -1 = closed */
-	uint64_t window_began_ns, window_next_ns;
-	struct live_cost window; /* what programs had used when the window was opened: somebody else
-				    may have the kernel count, too */
-	struct live_cost used; /* within windows */
+	uint64_t window_began_ns, window_next_ns, window_read_ns;
+	struct live_runs window[LIVE_HOOK_CNT]; /* what programs had used when it was read: somebody
+						 * else may have the kernel count, too */
+	struct live_runs used[LIVE_HOOK_CNT]; /* within windows, */
+	uint64_t used_ns; /* which are so long */
 	/* IO */
 	int use_pattern_fd; /* 0: none */
 	int uses_idx; /* which of the two tables is in use */

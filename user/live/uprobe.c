@@ -3,6 +3,7 @@
 #include "live/uprobe.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -313,12 +314,39 @@ struct uprobes *uprobes__attach(struct bpf_object *object, enum uprobe_rung rung
 	return NULL;
 }
 
+static void *close_one(void *fd)
+{
+	close((int)(intptr_t)fd);
+	return NULL;
+}
+
+/*
+ * The kernel takes a link's probes out at once, and then waits for whoever is in one of them, for some
+ * 50 ms. Waiting for all links together, the last one's probes are out as soon as the first one's.
+ */
+static void close_all(const int *fds, size_t cnt)
+{
+	pthread_t *threads = calloc(cnt, sizeof(*threads));
+
+	for (size_t i = 0; i < cnt; i++) {
+		if (!threads ||
+		    pthread_create(&threads[i], NULL, close_one, (void *)(intptr_t)fds[i])) {
+			close(fds[i]);
+			if (threads)
+				threads[i] = 0;
+		}
+	}
+	for (size_t i = 0; threads && i < cnt; i++)
+		if (threads[i])
+			pthread_join(threads[i], NULL);
+	free(threads);
+}
+
 void uprobes__detach(struct uprobes *uprobes)
 {
 	if (!uprobes)
 		return;
-	for (size_t i = 0; i < uprobes->fd_cnt; i++)
-		close(uprobes->fds[i]);
+	close_all(uprobes->fds, uprobes->fd_cnt);
 	for (size_t i = 0; i < uprobes->link_cnt; i++)
 		bpf_link__destroy(uprobes->links[i]);
 	for (size_t i = 0; i < uprobes->event_cnt; i++) {

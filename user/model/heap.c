@@ -16,6 +16,8 @@ void heap_sums__add(struct heap_sums *to, const struct heap_sums *from)
 	to->current_cnt += from->current_cnt;
 	to->freed_bytes += from->freed_bytes;
 	to->freed_cnt += from->freed_cnt;
+	to->usable_bytes += from->usable_bytes;
+	to->asked_bytes += from->asked_bytes;
 	if (from->peak_bytes > to->peak_bytes)
 		to->peak_bytes = from->peak_bytes;
 }
@@ -48,7 +50,9 @@ int heap__event(struct model *model, const struct event *event)
 	struct feed *feed = model->feed;
 	struct heap_sums sums = {.peak_bytes = heap->peak_bytes,
 				 .freed_bytes = heap->freed_bytes,
-				 .freed_cnt = heap->freed_cnt};
+				 .freed_cnt = heap->freed_cnt,
+				 .usable_bytes = heap->usable_bytes,
+				 .asked_bytes = heap->asked_bytes};
 	struct feed_task *state = NULL;
 	struct task *task = &feed->other[0]; /* of nobody */
 	uint32_t class_idx = fold__class(feed, heap->task);

@@ -47,6 +47,8 @@ struct heap_sums {
 	uint64_t current_bytes, current_cnt; /* allocated and not freed */
 	uint64_t peak_bytes; /* the most that one task held at once */
 	uint64_t freed_bytes, freed_cnt; /* whoever freed them */
+	/* of those of which the allocator told: what it gave for what it was asked for */
+	uint64_t usable_bytes, asked_bytes;
 };
 
 struct task {
@@ -270,7 +272,8 @@ struct backoff {
 	X(cmdline)                                                                                 \
 	X(container)                                                                               \
 	X(namespaces)                                                                              \
-	X(stop_reason)
+	X(stop_reason)                                                                             \
+	X(heap_untold) /* why heap_allocator_* are not there */
 
 #define META_NUMBERS(X)                                                                            \
 	X(cpus)                                                                                    \

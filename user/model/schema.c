@@ -79,9 +79,10 @@ const struct schema_field schema_fields[] = {
 	     "held when the recording ended of what was allocated since it began, by all tasks"),
 	META("heap.live_blocks", INT, HEAP_LIVE, "how many blocks these are"),
 	META("heap.allocator_free_bytes", INT, HEAP,
-	     "what the allocator keeps and nobody uses, at the end"),
+	     "of the allocator's resident memory what nobody uses, at the end; a lower bound: what it "
+	     "keeps at hand for its threads looks used"),
 	META("heap.allocator_resident_bytes", INT, HEAP,
-	     "memory of the allocator that is resident"),
+	     "resident memory of the allocator's heaps; large blocks with a mapping of their own aside"),
 	META("heap.fragmentation", NUM, HEAP, "the first's share of the second, 0..1"),
 	META("losses", OBJ, ALWAYS,
 	     "{cause: count}; what each means stands in the counter records"),

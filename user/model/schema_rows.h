@@ -81,8 +81,9 @@
 		X(ALL, "memory_metrics.unmapped_bytes", INT, IO,                                   \
 		  "address space given back: munmap and brk"),                                     \
 		X(ALL, "memory_metrics.heap_fragmentation", NUM, HEAP,                             \
-		  "unused share of its blocks, where the allocator tells it by task; of the "      \
-		  "process: meta.heap.fragmentation"),                                             \
+		  "share of its blocks, 0..1, that it did not ask for: rounding and headroom, of " \
+		  "the blocks whose size the allocator told; of the process: "                     \
+		  "meta.heap.fragmentation"),                                                      \
 		X(ALL, "memory_metrics.memory_bandwidth", NUM, HEAP,                               \
 		  "bytes allocated per second of its life within the recording")
 

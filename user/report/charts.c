@@ -9,18 +9,20 @@
 #include "analyze/analyze.h"
 #include "report/markup.h"
 
-#define BINS 240
-#define HIGH 100
+#define BINS  240
+#define HIGH  100
+#define BYTES -1
 
 static const struct {
 	const char *label;
 	enum model_cap cap;
 	const char *key; /* the CSS class of its colour */
-	int64_t scale; /* of the model's value */
+	int64_t scale; /* of the model's value; BYTES: it is in bytes */
 } rows[SERIES_CNT] = {
 	[SERIES_CONNECTIONS] = {"Connections open", CAP_NETWORK, "net", 1},
 	[SERIES_IO_QUEUE] = {"File operations in flight, mean", CAP_IO, "disk", 1000},
 	[SERIES_DISK_IN_FLIGHT] = {"Disk requests in flight", CAP_DISK, "disk", 1},
+	[SERIES_HEAP_LIVE] = {"Memory held", CAP_HEAP_LIVE, "run", BYTES},
 };
 
 struct series_stats series__stats(const struct model *model, enum model_series series)
@@ -112,7 +114,9 @@ static void path(struct buf *buf, const struct model *model, const struct series
 
 static void number(struct buf *buf, int64_t val, int64_t scale)
 {
-	if (scale > 1)
+	if (scale == BYTES)
+		format_bytes(buf, val < 0 ? 0 : val);
+	else if (scale > 1)
 		buf__printf(buf, "%.2f", (double)val / scale);
 	else if (val >= 0)
 		markup__count(buf, val);

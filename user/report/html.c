@@ -98,6 +98,7 @@ PART(verdict)
 PART(tiles)
 PART(sums)
 PART(top)
+PART(memory)
 PART(flows)
 PART(environment)
 PART(method)
@@ -133,6 +134,7 @@ static const struct slot slots[] = {
 	{"tiles", slot_tiles},
 	{"sums", slot_sums},
 	{"top", slot_top},
+	{"memory", slot_memory},
 	{"flows", slot_flows},
 	{"environment", slot_environment},
 	{"method", slot_method},

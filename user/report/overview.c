@@ -5,10 +5,14 @@
  */
 #include <stdlib.h>
 
+#include "analyze/heap.h"
 #include "report/charts.h"
 #include "report/markup.h"
 #include "report/sections.h"
 #include "report/tiles.h"
+
+/* Steps of the budget that stand at the top. */
+#define MAX_STEPS 3
 
 /* A label and what follows; the caller writes the value and closes. */
 static void chip(struct buf *buf, const char *state, const char *label, const char *title)
@@ -95,6 +99,36 @@ static void chip_overhead(struct buf *buf, const struct model *model)
 	chip_end(buf);
 }
 
+/* What was stepped down, and the numbers that are estimates for it. */
+static void chips_budget(struct buf *buf, const struct model *model)
+{
+	struct buf text = {0};
+
+	for (size_t i = 0; i < model->backoff_cnt && i < MAX_STEPS; i++) {
+		buf__reset(&text);
+		backoff_text(&text, model, &model->backoffs[i]);
+		chip(buf, "warn", "stepped", "what was done to keep the budget");
+		markup__text(buf, buf__str(&text));
+		chip_end(buf);
+	}
+	if (model->backoff_cnt > MAX_STEPS) {
+		chip(buf, "warn", "stepped", "all steps stand in the section Memory");
+		markup__count(buf, model->backoff_cnt - MAX_STEPS);
+		buf__puts(buf, " more times");
+		chip_end(buf);
+	}
+	for (unsigned int cap = 0; cap < CAP_CNT; cap++) {
+		buf__reset(&text);
+		estimate_text(&text, model, cap);
+		if (!text.sz)
+			continue;
+		chip(buf, "warn", "estimate", "sums of it stand for more than was counted");
+		markup__text(buf, buf__str(&text));
+		chip_end(buf);
+	}
+	buf__free(&text);
+}
+
 void part_quality(struct buf *buf, const struct analysis *analysis)
 {
 	const struct model *model = analysis->model;
@@ -102,6 +136,7 @@ void part_quality(struct buf *buf, const struct analysis *analysis)
 	chip_losses(buf, model);
 	chip_unattributed(buf, analysis);
 	chip_overhead(buf, model);
+	chips_budget(buf, model);
 	if (model->meta.tasks_folded > 0) {
 		chip(buf, "warn", "folded",
 		     "ended tasks that --max-memory folded into their class");
@@ -303,9 +338,9 @@ void part_tiles(struct buf *buf, const struct analysis *analysis)
 	tile_wait(buf, analysis, COUNTER_BLOCKED_NET, "Network", "blocked by the network");
 	tile_wait(buf, analysis, COUNTER_BLOCKED_LOCK, "Locks", "blocked by a lock");
 	tile_latencies(buf, model);
+	tiles_memory(buf, analysis);
 	tiles_io(buf, analysis);
 	tiles_network(buf, analysis);
-	tile__unmeasured(buf, model, CAP_HEAP, "Memory");
 	buf__puts(buf, "</dl>\n");
 	chart__all(buf, model);
 }

@@ -31,6 +31,7 @@ void part_verdict(struct buf *buf, const struct analysis *analysis);
 void part_tiles(struct buf *buf, const struct analysis *analysis);
 void part_sums(struct buf *buf, const struct analysis *analysis);
 void part_top(struct buf *buf, const struct analysis *analysis);
+void part_memory(struct buf *buf, const struct analysis *analysis);
 void part_flows(struct buf *buf, const struct analysis *analysis);
 void part_environment(struct buf *buf, const struct analysis *analysis);
 void part_method(struct buf *buf, const struct analysis *analysis);

@@ -16,6 +16,14 @@ struct row {
 	const struct model *model;
 };
 
+enum heap_number {
+	HEAP_CURRENT_BYTES,
+	HEAP_CURRENT_CNT,
+	HEAP_PEAK_BYTES,
+	HEAP_FREED_BYTES,
+	HEAP_FREED_CNT,
+};
+
 typedef int64_t (*get_fn)(const struct row *row, int arg);
 
 struct task_column {
@@ -208,6 +216,22 @@ static int64_t get_slices_lost(const struct row *row, int arg)
 		{"runs_" name, "runs." name, doc, CAP_RUNS}, get_runs, HIST_##part                 \
 	}
 
+static int64_t get_heap(const struct row *row, int number)
+{
+	const struct heap_sums *heap = &row->task->heap;
+	const uint64_t vals[] = {
+		[HEAP_CURRENT_BYTES] = heap->current_bytes, [HEAP_CURRENT_CNT] = heap->current_cnt,
+		[HEAP_PEAK_BYTES] = heap->peak_bytes,       [HEAP_FREED_BYTES] = heap->freed_bytes,
+		[HEAP_FREED_CNT] = heap->freed_cnt,
+	};
+
+	return vals[number] > INT64_MAX ? INT64_MAX : (int64_t)vals[number];
+}
+
+#define HEAP(name, path, number)                                                                   \
+	{                                                                                          \
+		{name, "memory_metrics." path, "", CAP_HEAP_LIVE}, get_heap, HEAP_##number         \
+	}
 #define USES(name, path, cap, number)                                                              \
 	{                                                                                          \
 		{name, path, "", CAP_##cap}, get_uses, TASK_##number                               \
@@ -281,6 +305,14 @@ static const struct task_column columns[] = {
 	 get_both,
 	 BOTH(FAULT_MINOR, FAULT_MAJOR)},
 	COUNTER("faults_major", NULL, "page faults that waited for the disk", FAULTS, FAULT_MAJOR),
+	HEAP("heap_held", "current_bytes", CURRENT_BYTES),
+	HEAP("heap_blocks", "current_blocks", CURRENT_CNT),
+	HEAP("heap_peak", "peak_bytes", PEAK_BYTES),
+	COUNTER("heap_bytes", "memory_metrics.total_bytes", "", HEAP, HEAP_ALLOC_BYTES),
+	COUNTER("heap_allocs", "memory_metrics.allocations_count", "", HEAP, HEAP_ALLOCS),
+	HEAP("heap_freed", "freed_bytes", FREED_BYTES),
+	HEAP("heap_freed_cnt", "deallocations_count", FREED_CNT),
+	COUNTER("heap_frees", "memory_metrics.frees_made", "", HEAP, HEAP_FREES),
 	COUNTER("rss_grown", "memory_metrics.rss_growth_bytes", "", RSS, RSS_GROWN),
 	COUNTER("mapped", "memory_metrics.mapped_bytes", "", IO, MAPPED_BYTES),
 	COUNTER("unmapped", "memory_metrics.unmapped_bytes", "", IO, UNMAPPED_BYTES),
@@ -329,7 +361,6 @@ static const struct task_column columns[] = {
 
 /* Fields of the schema that this page has no column for: the reader is told why. */
 static const char *const unmeasured_groups[] = {
-	"memory_metrics.current_bytes",
 	"efficiency_score",
 	"source_location.file_path",
 };

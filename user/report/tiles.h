@@ -18,6 +18,8 @@ void tile__end(struct buf *buf);
 void tile__unmeasured(struct buf *buf, const struct model *model, enum model_cap cap,
 		      const char *label);
 
+/* memory.c */
+void tiles_memory(struct buf *buf, const struct analysis *analysis);
 /* traffic.c */
 void tiles_io(struct buf *buf, const struct analysis *analysis);
 void tiles_network(struct buf *buf, const struct analysis *analysis);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The table of names. Not in it, since they cannot be read by one of the programs or call one that is
- * in it: reallocarray, products of three (mi_reallocn), and what takes a heap first (mi_heap_malloc).
+ * in it: reallocarray of others than mimalloc, and what takes a heap first (mi_heap_malloc).
  */
 #include "runtime/allocator_names.h"
 
@@ -58,6 +58,8 @@ static const struct {
 	{"malloc_small", HEAP_MALLOC, MI},
 	{"zalloc_small", HEAP_MALLOC, MI},
 	{"mallocn", HEAP_CALLOC, MI},
+	{"reallocarray", HEAP_REALLOCARRAY, MI},
+	{"reallocn", HEAP_REALLOCARRAY, MI},
 	{"reallocf", HEAP_REALLOC, MI},
 	{"rezalloc", HEAP_REALLOC, MI},
 	{"malloc_aligned", HEAP_MALLOC, MI},

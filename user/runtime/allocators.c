@@ -276,21 +276,17 @@ static int take_linker(struct allocators *allocators, const struct search *searc
 	return allocators->linker_sym.name ? 0 : -ENOMEM;
 }
 
+/* Also those that are probed themselves: of what they call it is their caller that allocates. */
 static int add_wrappers(struct allocators *allocators, const struct search *search,
-			unsigned int families, const struct target *target)
+			const struct target *target)
 {
-	struct allocator_name name;
 	int err = 0;
 
 	for (int i = 0; i < search->cnt && !err; i++) {
 		const struct elf_sym *sym = &search->syms[i];
 
-		if (!wrapper_name(sym->name))
-			continue;
-		/* probed itself */
-		if (allocator_name__find(&name, sym->name) && (families & 1u << name.family))
-			continue;
-		err = wrappers__add(&allocators->wrappers, target, search->file, sym);
+		if (wrapper_name(sym->name))
+			err = wrappers__add(&allocators->wrappers, target, search->file, sym);
 	}
 	return err;
 }
@@ -308,7 +304,7 @@ static int look_into(struct allocators *allocators, const struct target *target,
 		err = take_linker(allocators, &search, target, map);
 	families = own_families(&search);
 	if (!err)
-		err = add_wrappers(allocators, &search, families, target);
+		err = add_wrappers(allocators, &search, target);
 	if (!err)
 		err = add_allocator(allocators, &search, families, budget);
 	search__free(&search);

@@ -40,6 +40,8 @@ static const struct {
 	[HEAP_PVALLOC] = {"heap_pvalloc", PLACE_ARG(0), 0, true, false},
 	[HEAP_NEW] = {"heap_new", PLACE_ARG(0), 0, true, true},
 	[HEAP_DELETE] = {"heap_delete", PLACE_ARG(0), PLACE_ARG(0), false, false},
+	[HEAP_REALLOCARRAY] = {"heap_reallocarray", PLACE_ARG(0) | PLACE_ARG(1) | PLACE_ARG(2),
+			       .returns = true},
 	[HEAP_RUST_REALLOC] = {"heap_rust_realloc", PLACE_ARG(0) | PLACE_ARG(3), 0, true, false},
 };
 

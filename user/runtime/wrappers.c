@@ -46,6 +46,18 @@ static const char *const names[] = {
 	"g_slice_copy",
 	"g_aligned_alloc",
 	"g_aligned_alloc0",
+	/* mimalloc's and tcmalloc's operators new */
+	"mi_new",
+	"mi_new_nothrow",
+	"mi_new_aligned",
+	"mi_new_aligned_nothrow",
+	"mi_new_n",
+	"tc_new",
+	"tc_new_nothrow",
+	"tc_newarray",
+	"tc_newarray_nothrow",
+	"tc_new_aligned",
+	"tc_newarray_aligned",
 	/* in many programs */
 	"xmalloc",
 	"xcalloc",
@@ -87,7 +99,7 @@ bool wrapper_name(const char *symbol)
 		return symbol[2] == 'n' && allocator_name__find(&name, symbol);
 	if (rust)
 		symbol = rust;
-	else if (!symbol[0] || !strchr("_grsx", symbol[0]))
+	else if (!symbol[0] || !strchr("_gmrstx", symbol[0]))
 		return false;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (!strcmp(names[i], symbol))

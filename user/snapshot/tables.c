@@ -68,7 +68,8 @@ static const struct table_column backoff_columns[] = {
 #define HEAP_COLUMNS(type, field)                                                                  \
 	HEAP(type, field, current_bytes), HEAP(type, field, current_cnt),                          \
 		HEAP(type, field, peak_bytes), HEAP(type, field, freed_bytes),                     \
-		HEAP(type, field, freed_cnt)
+		HEAP(type, field, freed_cnt), HEAP(type, field, usable_bytes),                     \
+		HEAP(type, field, asked_bytes)
 
 static const struct table_column runtime_columns[] = {
 	STRING(struct runtime_info, name),    STRING(struct runtime_info, version),

@@ -54,6 +54,7 @@ static int parse_line(struct target_map *map, char *line)
 		return -EINVAL;
 	map->dev = makedev(major, minor);
 	map->executable = perms[2] == 'x';
+	map->writable = perms[1] == 'w';
 	if (!line[path_off])
 		return 0;
 	map->deleted = map->inode && has_deleted_suffix(line + path_off);

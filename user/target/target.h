@@ -16,6 +16,7 @@ struct target_map {
 	uint64_t start, end, file_off;
 	uint64_t dev, inode;
 	bool executable;
+	bool writable;
 	bool deleted;
 	bool first; /* the first executable mapping of its file: see target__next_file */
 	char *path; /* as the kernel prints it, or NULL for anonymous memory */
