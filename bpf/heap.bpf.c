@@ -147,17 +147,17 @@ static __always_inline void own(struct wire_owner *owner, struct wire_block *blo
 }
 
 /* glibc's word in front of a block: its size with that word, and flags: mapped on its own. */
-static __always_inline void ask_size(struct wire_owner *owner, u64 addr, u64 sz)
+static __always_inline void ask_size(struct wire_owner *owner, u64 addr, struct wire_block *block)
 {
-	u64 word = 0, usable;
+	u64 word = 0, usable, cnt = block_cnt(block);
 
 	if (bpf_probe_read_user(&word, sizeof(word), (void *)(addr - 8)))
 		return;
 	usable = (word & ~7ULL) - (word & 2 ? 16 : 8);
-	if (usable < sz)
+	if (usable < block->sz)
 		return;
-	owner->usable_bytes += usable;
-	owner->asked_bytes += sz;
+	owner->usable_bytes += usable * cnt;
+	owner->asked_bytes += block->sz * cnt;
 }
 
 /* Puts a block into the table. */
@@ -186,7 +186,7 @@ static __noinline int keep(struct thread_state *thread, struct wire_block_key *k
 	}
 	own(owner, block);
 	if (heap_tells_size)
-		ask_size(owner, key->addr, block->sz);
+		ask_size(owner, key->addr, block);
 	return 0;
 }
 

@@ -434,7 +434,6 @@ def compare_self(_work):
     ok(not missed, f"self: each of {len(FAULTS)} faults is found", *missed)
 
 
-if __name__ == "__main__":
-    {"truth": compare_truth, "storm": compare_storm, "leak": compare_leak,
-     "unseen": compare_unseen, "counting": compare_counting, "sampled": compare_sampled,
-     "self": compare_self}[sys.argv[1]](*sys.argv[2:])
+{"truth": compare_truth, "storm": compare_storm, "leak": compare_leak,
+ "unseen": compare_unseen, "counting": compare_counting, "sampled": compare_sampled,
+ "self": compare_self}[sys.argv[1]](*sys.argv[2:])

@@ -136,7 +136,8 @@ static int measure(const struct features *features, const struct plan *plan, enu
 	if (!live)
 		return -1;
 	start = now_ms();
-	uprobes = uprobes__attach(live->skel->obj, live__rung(live), plan, why, sizeof(why));
+	uprobes = uprobes__attach(live->skel->obj, live__rung(live), plan, NULL, PROBES_RUNTIME,
+				  why, sizeof(why));
 	armed = now_ms();
 	if (!uprobes) {
 		fprintf(stderr, "%s\n", why);

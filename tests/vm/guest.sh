@@ -27,6 +27,7 @@ threads
 asleep
 marks
 arm
+heap
 load
 hw
 kill

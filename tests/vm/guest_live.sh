@@ -256,6 +256,16 @@ step_ring() {
 	done
 }
 
+# Memory: every function of the malloc family through each rung, in threads. The program is linked
+# statically, with symbols.
+step_heap() {
+	local rung
+	for rung in $(rungs); do
+		record_quiet "heap-$rung" "--heap exact --attach $rung" heap_truth core
+		compare "heap-$rung" heap "$rung"
+	done
+}
+
 # Hardware counters: stood in for by software events; without them null, with the reason.
 step_hw() {
 	record hw-sw '--hw sw --slices' marks nest

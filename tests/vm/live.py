@@ -295,7 +295,16 @@ def compare_ring(name, out, patience, *_):
     report(not recording.losses(), f"{name}: nothing was lost", [recording.losses()])
 
 
-KINDS = {"ring": compare_ring, "threads": compare_threads, "asleep": compare_asleep, "marks": compare_marks,
+def compare_heap(name, out, _, __, rung):
+    """How long blocks live is left out: an emulated program sleeps as it likes."""
+    results = run_script("heap_compare.py", "truth", out / f"{name}.truth",
+                         out / f"{name}.ndjson", name)
+    report_each(name, [result for result in results if "lifetimes of blocks" not in result[1]])
+    sources = str(truth.get(truth.Recording(out / f"{name}.ndjson").meta, "sources"))
+    report("malloc" in sources, f"{name}: the recording names the allocator ({rung})", [sources])
+
+
+KINDS = {"heap": compare_heap, "ring": compare_ring, "threads": compare_threads, "asleep": compare_asleep, "marks": compare_marks,
          "load": compare_load, "io": compare_io, "alone": compare_alone, "conn": compare_io,
          "hw": compare_hw}
 

@@ -70,7 +70,7 @@ has_static() {
 # shellcheck disable=SC2317 # called by needed
 build_tools() {
 	local flags=(-O2 -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -static)
-	local libs=(-lbpf -lelf -lzstd -lz -lpthread) objects
+	local libs=(-lbpf -lelf -liberty -lzstd -lz -lm -lpthread) objects
 	mkdir -p "$WORK/tools"
 	mapfile -t objects < <(find "$STATIC/user" -name '*.o' ! -path '*/user/main.o')
 	gcc "${flags[@]}" -I"$ROOT/user" -I"$ROOT/bpf" -I"$STATIC/gen" -o "$WORK/tools/arm_100" \
