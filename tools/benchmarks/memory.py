@@ -145,9 +145,12 @@ def show_verdicts(list_of):
           [[what, number(got, ".3f"), words[good]] for what, got, good in list_of])
 
 
-def bench_memory(seconds, rounds, work):
-    """The figures as a dictionary; what is missing has its reason."""
-    targets, besides = all_targets(), all_besides()
+def bench_memory(seconds, rounds, names, work):
+    """The figures as a dictionary; what is missing has its reason. names: how those of the programs
+    begin that are wanted."""
+    targets = [target for target in all_targets()
+               if target.name.lower().startswith(tuple(name.lower() for name in names))]
+    besides = all_besides()
     runs, reasons, busy = {}, {}, []
     for target in targets:
         if target.why_not():

@@ -91,7 +91,7 @@ class Ours(Beside):
                 return
             seen.append(line.strip())
         tracer.wait()
-        raise Missing(seen[-1] if seen else "the tracer said nothing")
+        raise Missing("; ".join(seen[-3:]) or "the tracer said nothing")
 
     def end(self):
         tracer = self.processes[-1]
