@@ -75,6 +75,13 @@ struct io_done {
 	struct io_peer peer; /* of a datagram */
 };
 
+/* The places that a thread allocated at last, by where the allocation returned to. */
+#define SITE_CACHE 4
+struct site_cache {
+	u64 ip[SITE_CACHE];
+	u64 site[SITE_CACHE];
+};
+
 /* An allocation that has not returned. */
 struct heap_call {
 	u64 sp; /* of the probe at its beginning; 0: there is none */
@@ -130,6 +137,7 @@ struct thread_state {
 	struct io_peer peer; /* an argument of peer_object() */
 	struct file_cache file;
 	struct heap_call heap;
+	struct site_cache sites;
 	/* sched_switch */
 	u64 in_ns; /* came on the CPU */
 	u64 in_exec_ns;

@@ -200,17 +200,23 @@ static __always_inline u64 weigh(u64 sz)
 
 /*
  * Is a call that begins with this stack pointer made by the one that has not returned? Where returns
- * are not seen only realloc() of no block is remembered: some make that a malloc() of the same size.
+ * are not seen the last one is remembered, and what it may have called: malloc() for the same size.
  */
 static __always_inline bool is_inside(struct heap_call *call, u32 function, u64 sp, u64 sz)
 {
+	bool counting = heap_mode >= HEAP_MODE_COUNTING;
+
 	/* what may throw may be gone without a word; what it calls counts itself then */
 	if (!call->sp || call->function == HEAP_NEW)
 		return false;
-	if (heap_mode >= HEAP_MODE_COUNTING)
-		return function == HEAP_MALLOC && sz == call->sz && sp <= call->sp;
+	if (counting && (function != HEAP_MALLOC || sz != call->sz))
+		return false;
+	if (sp != call->sp)
+		return sp < call->sp;
 	/* as its last deed it may jump to another one, or to one of its kind */
-	return sp < call->sp || (sp == call->sp && (function != call->function || sz == call->sz));
+	if (counting)
+		return call->function == HEAP_REALLOC && !call->at;
+	return function != call->function || sz == call->sz;
 }
 
 static __always_inline u64 site_id(u32 tgid, u64 ip)
@@ -219,15 +225,12 @@ static __always_inline u64 site_id(u32 tgid, u64 ip)
 }
 
 #define WRAPPERS 4 /* around each other */
-static __always_inline u64 caller(u32 tgid, u64 ip, u64 sp)
+/* Looks through wrappers, as long as there are any: whose call it was. */
+static __always_inline u64 caller(struct wire_wrapper_key *key, u64 sp)
 {
-	struct wire_wrapper_key key = {.ip = ip, .tgid = tgid};
-
-	if (!heap_wrapper_cnt)
-		return ip;
 #pragma unroll
 	for (int i = 0; i < WRAPPERS; i++) {
-		u32 *depth = bpf_map_lookup_elem(&heap_wrappers, &key);
+		u32 *depth = bpf_map_lookup_elem(&heap_wrappers, key);
 		u64 above = 0;
 
 		if (!depth)
@@ -235,19 +238,33 @@ static __always_inline u64 caller(u32 tgid, u64 ip, u64 sp)
 		sp += *depth;
 		if (bpf_probe_read_user(&above, sizeof(above), (void *)sp) || !above)
 			break;
-		key.ip = above;
+		key->ip = above;
 		sp += sizeof(above);
 	}
-	return key.ip;
+	return key->ip;
 }
 
-/* The place that allocates, made known if need be. */
-static __always_inline u64 site_of(u32 tgid, u64 ip, u64 sp)
+/* The place that allocates, made known if need be. Not through a wrapper it is the same each time. */
+static __always_inline u64 site_of(struct thread_state *thread, u64 ip, u64 sp)
 {
-	u64 at = caller(tgid, ip, sp), site = site_id(tgid, at);
+	struct wire_wrapper_key key = {.ip = ip, .tgid = thread->tgid};
+	u32 slot = ip >> 2 & (SITE_CACHE - 1);
+	u64 site, at = ip;
 
-	if (!bpf_map_lookup_elem(&sites, &site) && emit_site(tgid, site, at))
+	if (thread->sites.ip[slot] == ip)
+		return thread->sites.site[slot];
+	if (heap_wrapper_cnt)
+		at = caller(&key, sp);
+	site = site_id(thread->tgid, at);
+	if (!bpf_map_lookup_elem(&sites, &site)) {
+		if (!emit_site(thread->tgid, site, at))
+			return site; /* it is told at its next use */
 		bpf_map_update_elem(&sites, &site, &at, BPF_ANY);
+	}
+	if (at == ip) {
+		thread->sites.ip[slot] = ip;
+		thread->sites.site[slot] = site;
+	}
 	return site;
 }
 
@@ -265,7 +282,7 @@ static __always_inline void allocated(struct thread_state *thread, u64 addr, u64
 		return;
 	if (!is_kept(addr))
 		return;
-	block.site = site_of(key.tgid, ip, sp);
+	block.site = site_of(thread, ip, sp);
 	block.ns = bpf_ktime_get_ns();
 	block.shift = heap_shift & 31;
 	block.weight <<= block.shift;
@@ -332,9 +349,34 @@ static __always_inline int ends(u64 result, u64 ip, u64 sp)
 	if (result)
 		allocated(thread, result, ip, sp + sizeof(u64));
 	else if (failed)
-		use_add(innermost(thread)->task, site_of(thread->tgid, ip, sp + sizeof(u64)),
+		use_add(innermost(thread)->task, site_of(thread, ip, sp + sizeof(u64)),
 			USE(IO_ALLOC, USE_FAILED), 0, 0);
 	return 0;
+}
+
+/* No block can be that large: who asks for it gets nothing. */
+#define TOO_LARGE (1ULL << 47)
+
+/* Only its beginning is seen. */
+static __always_inline void count_begin(struct thread_state *thread, u32 function, u64 sp, u64 sz,
+					u64 at)
+{
+	struct heap_call *call = &thread->heap;
+	struct frame *frame = innermost(thread);
+	bool failed = sz >= TOO_LARGE;
+
+	call->sp = function == HEAP_MALLOC ? 0 : sp;
+	call->sz = sz;
+	call->at = at;
+	call->function = function;
+	/* realloc() to nothing may call free() */
+	call->freed = sz ? 0 : at;
+	call->freed_sp = sp;
+	count_call(function, sz, failed);
+	if (failed)
+		return;
+	frame->c[COUNTER_HEAP_ALLOCS]++;
+	frame->c[COUNTER_HEAP_ALLOC_BYTES] += sz;
 }
 
 static __always_inline int begins(struct pt_regs *ctx, u32 function, u64 sz, u64 at)
@@ -342,7 +384,6 @@ static __always_inline int begins(struct pt_regs *ctx, u32 function, u64 sz, u64
 	struct thread_state *thread = heap_thread();
 	u64 sp = PT_REGS_SP(ctx);
 	struct heap_call *call;
-	struct frame *frame;
 
 	if (!thread)
 		return 0;
@@ -356,13 +397,7 @@ static __always_inline int begins(struct pt_regs *ctx, u32 function, u64 sz, u64
 		return 0;
 	}
 	if (heap_mode >= HEAP_MODE_COUNTING) {
-		call->sp = function == HEAP_REALLOC && !at ? sp : 0;
-		call->sz = sz;
-		call->function = function;
-		frame = innermost(thread);
-		frame->c[COUNTER_HEAP_ALLOCS]++;
-		frame->c[COUNTER_HEAP_ALLOC_BYTES] += sz;
-		count_call(function, sz, false);
+		count_begin(thread, function, sp, sz, at);
 		return 0;
 	}
 	if (call->sp && call->function != HEAP_NEW)

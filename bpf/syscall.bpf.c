@@ -454,10 +454,20 @@ static __always_inline void call_begins(u64 nr)
 	}
 }
 
+/* Behind all that a program calls; the kernel's own, by which its return probes come back (6.11), are
+ * made as often as a target allocates. They leave with no number at all. */
+#define NR_URETPROBE 335
+#define NR_UPROBE    336
+
+static __always_inline bool is_probes_own(u64 nr)
+{
+	return nr == NR_URETPROBE || nr == NR_UPROBE || (s64)nr < 0;
+}
+
 SEC("?tp_btf/sys_enter")
 int BPF_PROG(sys_enter, struct pt_regs *regs, long nr)
 {
-	if (armed == ARMED_ALL && is_target(bpf_get_current_pid_tgid() >> 32))
+	if (!is_probes_own(nr) && armed == ARMED_ALL && is_target(bpf_get_current_pid_tgid() >> 32))
 		call_begins(nr);
 	return 0;
 }
@@ -465,7 +475,8 @@ int BPF_PROG(sys_enter, struct pt_regs *regs, long nr)
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 {
-	if (armed == ARMED_ALL && is_target(bpf_get_current_pid_tgid() >> 32))
+	if (!is_probes_own(regs->orig_ax) && armed == ARMED_ALL &&
+	    is_target(bpf_get_current_pid_tgid() >> 32))
 		call_ends(ret);
 	return 0;
 }

@@ -89,9 +89,8 @@ static void run_reallocarray(struct book *book)
 		block = REALLOCARRAY(book, book, block, 2 * sz, heap_sz(5), sz);
 		FREE(book, book, block, 5 * sz);
 	}
-	/* it overflows before any function of the family is called */
-	if (reallocarray(NULL, ABSURD, heap_sz(64)))
-		_exit(4);
+	/* too much, and no overflow, at which it is an allocator's own whether that is a call */
+	REALLOCARRAY(book, book, NULL, 0, ABSURD / 16, heap_sz(32));
 }
 
 static void run_strdup(struct book *book)
