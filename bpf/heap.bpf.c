@@ -451,6 +451,20 @@ static __always_inline int frees(struct pt_regs *ctx, u32 function, u64 addr)
 	return 0;
 }
 
+/* What calloc() is asked for; more than there can be when the product overflows. */
+static __always_inline u64 product(u64 cnt, u64 sz)
+{
+	if ((cnt | sz) >> 32 && cnt && sz > ~0ULL / cnt)
+		return ~0ULL;
+	return cnt * sz;
+}
+
+/* The same for an alignment that posix_memalign() refuses. */
+static __always_inline u64 aligned(u64 alignment, u64 sz)
+{
+	return alignment < sizeof(void *) || alignment & (alignment - 1) ? ~0ULL : sz;
+}
+
 SEC("?uprobe")
 int heap_malloc(struct pt_regs *ctx)
 {
@@ -462,7 +476,7 @@ SEC("?uprobe")
 int heap_calloc(struct pt_regs *ctx)
 {
 	UPROBE_GUARD(ctx);
-	return begins(ctx, HEAP_CALLOC, PT_REGS_PARM1(ctx) * PT_REGS_PARM2(ctx), 0);
+	return begins(ctx, HEAP_CALLOC, product(PT_REGS_PARM1(ctx), PT_REGS_PARM2(ctx)), 0);
 }
 
 SEC("?uprobe")
@@ -476,7 +490,8 @@ SEC("?uprobe")
 int heap_posix_memalign(struct pt_regs *ctx)
 {
 	UPROBE_GUARD(ctx);
-	return begins(ctx, HEAP_POSIX_MEMALIGN, PT_REGS_PARM3(ctx), PT_REGS_PARM1(ctx));
+	return begins(ctx, HEAP_POSIX_MEMALIGN, aligned(PT_REGS_PARM2(ctx), PT_REGS_PARM3(ctx)),
+		      PT_REGS_PARM1(ctx));
 }
 
 SEC("?uprobe")
@@ -518,7 +533,7 @@ SEC("?uprobe")
 int heap_reallocarray(struct pt_regs *ctx)
 {
 	UPROBE_GUARD(ctx);
-	return begins(ctx, HEAP_REALLOCARRAY, PT_REGS_PARM2(ctx) * PT_REGS_PARM3(ctx),
+	return begins(ctx, HEAP_REALLOCARRAY, product(PT_REGS_PARM2(ctx), PT_REGS_PARM3(ctx)),
 		      PT_REGS_PARM1(ctx));
 }
 
