@@ -454,7 +454,8 @@ static __always_inline int frees(struct pt_regs *ctx, u32 function, u64 addr)
 /* What calloc() is asked for; more than there can be when the product overflows. */
 static __always_inline u64 product(u64 cnt, u64 sz)
 {
-	if ((cnt | sz) >> 32 && cnt && sz > ~0ULL / cnt)
+	/* below that, it does not overflow */
+	if ((cnt | sz) >> 32 && log2_u64(cnt) + log2_u64(sz) >= 62)
 		return ~0ULL;
 	return cnt * sz;
 }
