@@ -3,10 +3,8 @@
 #include "cmd/session.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +17,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cmd/cmd.h"
+#include "cmd/command.h"
 #include "cmd/memory.h"
 #include "live/caps.h"
 #include "live/tracefs.h"
@@ -110,92 +109,6 @@ static int refuse_pid(pid_t pid, enum target_error error)
 	return error == TARGET_NO_MEMORY ? EXIT_FAILED : EXIT_NO_TARGET;
 }
 
-/* In the child: waits at the gate, execs, and tells by the pipe when that fails. */
-static void run_command(char *const *command, int niceness, int gate, int failure)
-{
-	char byte;
-	int err;
-
-	signal(SIGPIPE, SIG_DFL);
-	signal(SIGXFSZ, SIG_DFL);
-	setpriority(PRIO_PROCESS, 0, niceness);
-	/* only a byte opens it: its end is the recorder's */
-	if (read(gate, &byte, 1) != 1)
-		_exit(126);
-	execvp(command[0], command);
-	err = errno;
-	if (write(failure, &err, sizeof(err)) < 0)
-		_exit(126);
-	_exit(127);
-}
-
-/* The child waits at a gate before it execs, so that nothing of the command is missed. */
-static int start_command(struct session *session)
-{
-	char *const *command = session->options->command;
-	int gate[2], failure[2];
-
-	if (pipe2(gate, O_CLOEXEC) || pipe2(failure, O_CLOEXEC)) {
-		log_err("cannot start %s: %s", command[0], strerror(errno));
-		return EXIT_FAILED;
-	}
-	session->child = fork();
-	if (session->child < 0) {
-		log_err("cannot start %s: %s", command[0], strerror(errno));
-		return EXIT_FAILED;
-	}
-	if (!session->child) {
-		close(gate[1]);
-		run_command(command, session->options->niceness, gate[0], failure[1]);
-	}
-	close(gate[0]);
-	close(failure[1]);
-	session->child_gate = gate[1];
-	session->child_failure = failure[0];
-	return 0;
-}
-
-/* The file that execvp() will find, if it is one. */
-static bool find_command(const char *name, char *path, size_t sz)
-{
-	const char *dirs = getenv("PATH");
-
-	if (strchr(name, '/')) {
-		snprintf(path, sz, "%s", name);
-		return !access(path, X_OK);
-	}
-	while (dirs && *dirs) {
-		size_t len = strcspn(dirs, ":");
-
-		snprintf(path, sz, "%.*s/%s", (int)len, dirs, name);
-		if (!access(path, X_OK))
-			return true;
-		dirs += len + (dirs[len] == ':');
-	}
-	errno = ENOENT;
-	return false;
-}
-
-/* Lets the command exec. 0 or an exit code after a message. */
-static int open_gate(struct session *session)
-{
-	int err;
-	ssize_t sz;
-
-	if (session->child_gate < 0)
-		return 0;
-	if (write(session->child_gate, "", 1) != 1)
-		log_warn("the command ended before it began");
-	close(session->child_gate);
-	session->child_gate = -1;
-	sz = read(session->child_failure, &err, sizeof(err));
-	close(session->child_failure);
-	if (sz != sizeof(err))
-		return 0; /* the exec closed it */
-	log_err("cannot start %s: %s", session->options->command[0], strerror(err));
-	return EXIT_FAILED;
-}
-
 /* Process ids are the tracer's namespace's, BPF's are the host's: they must be the same. */
 #define INIT_PID_NS "pid:[4026531836]"
 static int check_pid_namespace(void)
@@ -217,12 +130,12 @@ static int find_targets(struct session *session)
 	int cnt, ret = 0;
 
 	if (session->options->command) {
-		if (!find_command(session->options->command[0], path, sizeof(path))) {
+		if (!command__find(session->options->command[0], path, sizeof(path))) {
 			log_err("cannot start %s: %s", session->options->command[0],
 				strerror(errno));
 			return EXIT_FAILED;
 		}
-		ret = start_command(session);
+		ret = command__start(session);
 		if (!ret && add_process(session, session->child, &error))
 			ret = refuse_pid(session->child, error);
 		if (!ret)
@@ -402,7 +315,7 @@ int session__start(struct session *session)
 	}
 	meta__checkpoint(session);
 	say_attached(session);
-	return open_gate(session);
+	return command__go(session);
 }
 
 /* Until its probes are attached, a process runs with its threads recorded only. */
@@ -679,12 +592,7 @@ int session__stop(struct session *session, const char *reason)
 
 void session__close(struct session *session)
 {
-	if (session->child_gate >= 0) {
-		/* the gate is shut for good: the child must not run unrecorded */
-		kill(session->child, SIGKILL);
-		close(session->child_gate);
-		waitpid(session->child, NULL, 0);
-	}
+	command__close(session);
 	live__free(session->live);
 	for (size_t i = 0; i < session->process_cnt; i++) {
 		plan__free(session->processes[i].plan);
