@@ -36,7 +36,7 @@ TEMPLATES := $(wildcard report-templates/*)
 # What needs neither root nor a live process: everything but live/, cmd/ and main, and of cmd/ the
 # budget. Unit tests and fuzzers link it, built with sanitizers.
 OFFLINE_SRC := $(wildcard $(addsuffix /*.c,$(addprefix user/,base event target runtime model \
-	snapshot analyze export report))) user/cmd/budget.c
+	snapshot analyze export report))) user/cmd/budget.c user/cmd/budget_account.c
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 SAN_OBJ := $(OFFLINE_SRC:%.c=$(BUILD)/san/%.o)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)

@@ -1,59 +1,39 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The budget's decisions; see budget.h. All costs in here are parts of one CPU: hits per nanosecond
- * times nanoseconds per hit.
+ * The budget's decisions; see budget.h: the ladders, when to step and where to, what is armed for
+ * moments. What they go by is counted in budget_account.c.
  */
 #include "cmd/budget.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#define MS 1000000ULL
-#define S  1000000000ULL
+#include "cmd/budget_state.h"
 
-#define MEAN_NS        (2.0 * S) /* what is counted is averaged over this, and the tracer's own: */
-#define TRACER_MEAN_NS (5.0 * S) /* it does much at once now and then */
-#define TICK_MIN_NS    (20 * MS)
-#define FLOOR          0.005 /* of one CPU: what costs less is never stepped down */
-#define PART_MIN       0.1 /* of the budget: nor is what makes no difference */
-#define SEVERE         2.0 /* times the budget: acted upon at once */
-#define MILD_NS        (500 * MS) /* less: when it lasts */
-#define SETTLE_NS      (200 * MS) /* after a step */
-#define ROOM           0.9 /* of the budget: a step down aims at this, windows at this: */
-#define WINDOWS_ROOM   0.8
-#define CALM           0.7 /* and a step up at this */
-#define HOLD_MIN_NS    (3 * S)
-#define HOLD_MAX_NS    (300 * S)
-#define REGRET_NS      (30 * S) /* a step down so soon after a step up makes the next one wait longer */
-#define WINDOW_NS      (200 * MS)
-#define WINDOW_MIN_NS  (100 * MS)
-#define PERIOD_MAX_NS  (30 * S)
-#define FIRST_NS       (5 * S) /* until the first one at most: short recordings want one, too */
-#define DUTY_MIN       ((double)WINDOW_MIN_NS / PERIOD_MAX_NS)
-#define DUTY_MAX       0.5
-#define WINDOWS_SEEN   2 /* before they are believed */
-#define WORK_MIN       0.01 /* of its CPU time is taken for the target's work in any case */
-#define RATIO          0.5 /* until it is known: of a malloc and a free, one returns something */
-#define LOOK_NS        (10 * S) /* after this what is off is looked at for a moment */
-#define RUNS_NS        (1 * S) /* programs are timed for so long after a step, and at the start: */
-#define RUNS_START_NS  (3 * S)
+#define TICK_MIN_NS   (20 * MS)
+#define FLOOR         0.005 /* of one CPU: what costs less is never stepped down */
+#define PART_MIN      0.1 /* of the budget: nor is what makes no difference */
+#define SEVERE        2.0 /* times the budget: acted upon at once */
+#define MILD_NS       (500 * MS) /* less: when it lasts */
+#define SETTLE_NS     (200 * MS) /* after a step */
+#define ROOM          0.9 /* of the budget: a step down aims at this, windows at this: */
+#define WINDOWS_ROOM  0.8
+#define CALM          0.7 /* and a step up at this */
+#define HOLD_MIN_NS   (3 * S)
+#define HOLD_MAX_NS   (300 * S)
+#define REGRET_NS     (30 * S) /* a step down so soon after a step up makes the next one wait longer */
+#define WINDOW_NS     (200 * MS)
+#define WINDOW_MIN_NS (100 * MS)
+#define PERIOD_MAX_NS (30 * S)
+#define FIRST_NS      (5 * S) /* until the first one at most: short recordings want one, too */
+#define DUTY_MIN      ((double)WINDOW_MIN_NS / PERIOD_MAX_NS)
+#define DUTY_MAX      0.5
+#define WINDOWS_SEEN  2 /* before they are believed */
+#define LOOK_NS       (10 * S) /* after this what is off is looked at for a moment */
+#define RUNS_NS       (1 * S) /* programs are timed for so long after a step, and at the start: */
+#define RUNS_START_NS (3 * S)
 
-enum how { HOW_ON, HOW_WINDOWS, HOW_OFF };
-
-static const struct ladder {
-	const char *name;
-	const char *costs; /* the subject of "... cost 38%" */
-	unsigned int kinds; /* bits: what it pays for */
-	int base; /* the one of them that it pays for in all states */
-	unsigned int state_cnt;
-	struct {
-		const char *name;
-		enum how how;
-		unsigned int unpaid; /* of the kinds, those that are not for this state */
-	} states[BUDGET_STATE_MAX];
-} ladders[BUDGET_WHAT_CNT] = {
+const struct ladder budget_ladders[BUDGET_WHAT_CNT] = {
 	[BUDGET_HEAP] = {"heap",
 			 "probes on malloc and free",
 			 1 << BUDGET_HEAP_ENTRY | 1 << BUDGET_HEAP_RETURN,
@@ -72,85 +52,6 @@ static const struct ladder {
 		       {{"exact", HOW_ON, 0}, {"windows", HOW_WINDOWS, 0}, {"off", HOW_OFF, 0}}},
 };
 
-static const struct {
-	int64_t trap_ns;
-	bool in_target;
-} kinds[] = {
-#define X(id, trap_ns, in_target) {trap_ns, in_target},
-	BUDGET_KINDS(X)
-#undef X
-};
-
-struct mean {
-	double val, seen_ns;
-};
-
-struct row {
-	unsigned int state, top;
-	bool armed;
-	bool missing[BUDGET_STATE_MAX]; /* cannot be had here */
-	double run_ns[BUDGET_STATE_MAX][BUDGET_KIND_CNT]; /* of a hit; -1 = never measured */
-	/* windows, and looks at what is off */
-	double duty;
-	uint64_t edge_ns; /* when it is armed or disarmed next */
-	uint64_t window_ns; /* when that began, */
-	uint64_t armed_ns; /* and when it was done */
-	uint64_t look_ns; /* between looks */
-	unsigned int window_cnt;
-	/* stepping up */
-	uint64_t calm_ns; /* since when it could be, or 0 */
-	uint64_t hold_ns; /* for how long that must be so */
-	uint64_t up_ns; /* when it was, last */
-	double looked[BUDGET_STATE_MAX]; /* how much of the target's work was done meanwhile, */
-	double used; /* and how much CPU time it used for that */
-};
-
-struct budget {
-	struct budget_options options;
-	double allowed; /* the part of the target's CPU time */
-	struct budget_input last;
-	uint64_t begin_ns;
-	bool begun;
-	struct mean cpu, tracer;
-	struct mean rate[BUDGET_KIND_CNT]; /* hits per ns, while armed */
-	double ratio[BUDGET_KIND_CNT]; /* hits by hits of the kind that its row always pays for */
-	struct mean run[BUDGET_KIND_CNT]; /* ns of programs per hit */
-	struct row rows[BUDGET_WHAT_CNT];
-	double work; /* the target's, so far: CPU time without what probes took of it */
-	uint64_t over_ns; /* since when it has been too much, or 0 */
-	uint64_t step_ns; /* when something was switched, last */
-};
-
-/* What all costs at a time. */
-struct cost {
-	double cpu; /* that the target uses, probes included */
-	double total;
-	double fixed; /* what no row pays for */
-	double rows[BUDGET_WHAT_CNT];
-};
-
-static double min(double a, double b)
-{
-	return a < b ? a : b;
-}
-
-static double max(double a, double b)
-{
-	return a > b ? a : b;
-}
-
-/* A plain average at first, later the older counts less and less. */
-static void mean__add(struct mean *mean, double val, double span_ns)
-{
-	mean->seen_ns += span_ns;
-	mean->val += (val - mean->val) * max(span_ns / mean->seen_ns, 1 - exp(-span_ns / MEAN_NS));
-}
-
-static enum how how_of(const struct row *row, enum budget_what what)
-{
-	return ladders[what].states[row->state].how;
-}
-
 struct budget *budget__new(const struct budget_options *options)
 {
 	struct budget *budget = calloc(1, sizeof(*budget));
@@ -159,17 +60,13 @@ struct budget *budget__new(const struct budget_options *options)
 		return NULL;
 	budget->options = *options;
 	budget->allowed = options->percent / 100;
-	for (int kind = 0; kind < BUDGET_KIND_CNT; kind++)
-		budget->ratio[kind] = RATIO;
+	budget__begin(budget);
 	for (int what = 0; what < BUDGET_WHAT_CNT; what++) {
 		struct row *row = &budget->rows[what];
 
 		row->state = row->top = options->start[what];
 		row->armed = how_of(row, what) == HOW_ON;
 		row->hold_ns = HOLD_MIN_NS;
-		for (int state = 0; state < BUDGET_STATE_MAX; state++)
-			for (int kind = 0; kind < BUDGET_KIND_CNT; kind++)
-				row->run_ns[state][kind] = -1;
 	}
 	return budget;
 }
@@ -177,119 +74,6 @@ struct budget *budget__new(const struct budget_options *options)
 void budget__free(struct budget *budget)
 {
 	free(budget);
-}
-
-static int row_of(int kind)
-{
-	for (int what = 0; what < BUDGET_WHAT_CNT; what++)
-		if (ladders[what].kinds >> kind & 1)
-			return what;
-	return -1;
-}
-
-static double trap_of(const struct budget *budget, int kind)
-{
-	int64_t ns = budget->options.trap_ns[kind];
-
-	return ns >= 0 ? ns : kinds[kind].trap_ns;
-}
-
-/* Hits per ns while it is armed, also of what is not hit in the present state. */
-static double rate_of(const struct budget *budget, int kind)
-{
-	int what = row_of(kind);
-
-	if (what < 0 || kind == ladders[what].base)
-		return budget->rate[kind].val;
-	return budget->rate[ladders[what].base].val * budget->ratio[kind];
-}
-
-static double cost_of(const struct budget *budget, int kind)
-{
-	return rate_of(budget, kind) * (trap_of(budget, kind) + budget->run[kind].val);
-}
-
-/* While it is armed, as it is now. */
-static double cost_armed(const struct budget *budget, enum budget_what what)
-{
-	const struct ladder *ladder = &ladders[what];
-	unsigned int paid = ladder->kinds & ~ladder->states[budget->rows[what].state].unpaid;
-	double sum = 0;
-
-	for (int kind = 0; kind < BUDGET_KIND_CNT; kind++)
-		sum += paid >> kind & 1 ? cost_of(budget, kind) : 0;
-	return sum;
-}
-
-static double row_cost(const struct budget *budget, enum budget_what what)
-{
-	const struct row *row = &budget->rows[what];
-	double on = cost_armed(budget, what);
-
-	switch (how_of(row, what)) {
-	case HOW_ON:
-		return on;
-	case HOW_WINDOWS:
-		return on * row->duty;
-	default:
-		return 0;
-	}
-}
-
-static bool in_target(enum budget_what what)
-{
-	for (int kind = 0; kind < BUDGET_KIND_CNT; kind++)
-		if (ladders[what].kinds >> kind & 1 && !kinds[kind].in_target)
-			return false;
-	return true;
-}
-
-static void add_up(const struct budget *budget, struct cost *cost)
-{
-	double own = cost_of(budget, BUDGET_PROBE);
-
-	cost->fixed = budget->tracer.val;
-	for (int kind = 0; kind < BUDGET_KIND_CNT; kind++)
-		cost->fixed += row_of(kind) < 0 ? cost_of(budget, kind) : 0;
-	for (int what = 0; what < BUDGET_WHAT_CNT; what++) {
-		cost->rows[what] = row_cost(budget, what);
-		own += in_target(what) ? cost->rows[what] : 0;
-	}
-	cost->total = cost->fixed;
-	for (int what = 0; what < BUDGET_WHAT_CNT; what++)
-		cost->total += cost->rows[what];
-	cost->cpu = max(max(budget->cpu.val, own), 1e-6);
-}
-
-/* Programs of a state that it has not been in: not known, so below that of a closer one. */
-static double run_in(const struct budget *budget, enum budget_what what, unsigned int state,
-		     int kind, bool going_down)
-{
-	const struct row *row = &budget->rows[what];
-
-	if (row->run_ns[state][kind] >= 0)
-		return row->run_ns[state][kind];
-	if (going_down)
-		return 0; /* then it is tried */
-	while (state-- > 0)
-		if (row->run_ns[state][kind] >= 0)
-			return row->run_ns[state][kind];
-	return budget->run[kind].val * 2;
-}
-
-/* What it would cost in another state, while armed there. */
-static double cost_in(const struct budget *budget, enum budget_what what, unsigned int state,
-		      bool going_down)
-{
-	unsigned int paid = ladders[what].kinds & ~ladders[what].states[state].unpaid;
-	double sum = 0;
-
-	for (int kind = 0; kind < BUDGET_KIND_CNT; kind++)
-		if (paid >> kind & 1)
-			sum += rate_of(budget, kind) *
-			       (trap_of(budget, kind) +
-				run_in(budget, what, state, kind, going_down));
-	return sum;
 }
 
 /* What it may cost if all is to keep within `aim` of the budget. Of what the others cost it leaves each
@@ -313,7 +97,7 @@ static double room_for(const struct budget *budget, enum budget_what what, const
 static double duty_for(const struct budget *budget, enum budget_what what, const struct cost *cost,
 		       double aim)
 {
-	double on = cost_armed(budget, what);
+	double on = budget__cost_armed(budget, what);
 	double room = room_for(budget, what, cost, aim);
 
 	return on > 0 ? min(room / on, DUTY_MAX) : DUTY_MAX;
@@ -322,17 +106,6 @@ static double duty_for(const struct budget *budget, enum budget_what what, const
 static uint64_t window_len(double duty)
 {
 	return WINDOW_NS / duty > PERIOD_MAX_NS ? WINDOW_MIN_NS : WINDOW_NS;
-}
-
-/* What was counted until now weighs no more than `weight_ns` of what comes. */
-static void age(struct budget *budget, enum budget_what what, double weight_ns)
-{
-	for (int kind = 0; kind < BUDGET_KIND_CNT; kind++) {
-		if (!(ladders[what].kinds >> kind & 1))
-			continue;
-		budget->rate[kind].seen_ns = min(budget->rate[kind].seen_ns, weight_ns);
-		budget->run[kind].seen_ns = min(budget->run[kind].seen_ns, weight_ns);
-	}
 }
 
 /* Armed or not, in the state that it is in. */
@@ -347,7 +120,7 @@ static void arm(struct budget *budget, enum budget_what what, bool armed)
 	row->armed = armed;
 	row->armed_ns = budget->options.now_ns(budget->options.ctx);
 	if (armed)
-		age(budget, what, how_of(row, what) == HOW_WINDOWS ? WINDOW_NS : 0);
+		budget__age(budget, what, how_of(row, what) == HOW_WINDOWS ? WINDOW_NS : 0);
 }
 
 static void percent_text(char *text, size_t sz, double part)
@@ -363,7 +136,7 @@ static void explain(const struct budget *budget, enum budget_what what, enum how
 {
 	const struct row *row = &budget->rows[what];
 	enum how how = how_of(row, what);
-	double cpu = cost->cpu + (in_target(what) ? max(part - cost->rows[what], 0) : 0);
+	double cpu = cost->cpu + (budget_in_target(what) ? max(part - cost->rows[what], 0) : 0);
 	char own[16], all[16], duty[16], together[48] = "", windows[64] = "";
 
 	percent_text(own, sizeof(own), part / cpu);
@@ -374,8 +147,8 @@ static void explain(const struct budget *budget, enum budget_what what, enum how
 	if (how == HOW_WINDOWS)
 		snprintf(windows, sizeof(windows), "; looked at %s of the time at first", duty);
 	snprintf(step->reason, sizeof(step->reason),
-		 "%s %s %s of the target's CPU time%s%s, the budget is %g%%%s", ladders[what].costs,
-		 step->down ? "cost" : "would cost", own,
+		 "%s %s %s of the target's CPU time%s%s, the budget is %g%%%s",
+		 budget_ladders[what].costs, step->down ? "cost" : "would cost", own,
 		 step->down && before == HOW_WINDOWS ? " while they are looked at" : "", together,
 		 budget->options.percent, windows);
 }
@@ -384,7 +157,7 @@ static void explain(const struct budget *budget, enum budget_what what, enum how
 static bool step_to(struct budget *budget, enum budget_what what, unsigned int state,
 		    const struct cost *cost, double part)
 {
-	const struct ladder *ladder = &ladders[what];
+	const struct ladder *ladder = &budget_ladders[what];
 	struct row *row = &budget->rows[what];
 	enum how how = ladder->states[state].how, before = how_of(row, what);
 	uint64_t now = budget->last.now_ns;
@@ -419,7 +192,7 @@ static bool step_to(struct budget *budget, enum budget_what what, unsigned int s
 	budget->over_ns = 0;
 	/* what comes is counted anew; until then the old is what is known */
 	budget->cpu.seen_ns = 0;
-	age(budget, what, 0);
+	budget__age(budget, what, 0);
 	explain(budget, what, before, cost, part, &step);
 	budget->options.tell(budget->options.ctx, &step);
 	return true;
@@ -428,17 +201,17 @@ static bool step_to(struct budget *budget, enum budget_what what, unsigned int s
 /* To the first state further down that fits. */
 static void lower(struct budget *budget, enum budget_what what, const struct cost *cost)
 {
-	const struct ladder *ladder = &ladders[what];
+	const struct ladder *ladder = &budget_ladders[what];
 	struct row *row = &budget->rows[what];
 	double duty = duty_for(budget, what, cost, WINDOWS_ROOM);
 	double fits = room_for(budget, what, cost, ROOM);
-	double part = cost_armed(budget, what);
+	double part = budget__cost_armed(budget, what);
 
 	for (unsigned int state = row->state + 1; state < ladder->state_cnt; state++) {
 		enum how how = ladder->states[state].how;
 
 		if (row->missing[state] || (how == HOW_WINDOWS && duty < DUTY_MIN) ||
-		    (how == HOW_ON && cost_in(budget, what, state, true) > fits))
+		    (how == HOW_ON && budget__cost_in(budget, what, state, true) > fits))
 			continue;
 		row->duty = how == HOW_WINDOWS ? duty : 0;
 		if (step_to(budget, what, state, cost, part))
@@ -472,7 +245,7 @@ static void thin_out(struct budget *budget, struct cost *cost)
 		if (how_of(row, what) != HOW_WINDOWS || duty >= row->duty)
 			continue;
 		row->duty = max(duty, DUTY_MIN);
-		add_up(budget, cost);
+		budget__add_up(budget, cost);
 	}
 }
 
@@ -500,7 +273,7 @@ static bool calm_with(const struct budget *budget, enum budget_what what, const 
 		      double part)
 {
 	double more = part - cost->rows[what], total = cost->total + more;
-	double cpu = cost->cpu + (in_target(what) ? more : 0);
+	double cpu = cost->cpu + (budget_in_target(what) ? more : 0);
 
 	return total <= CALM * budget->allowed * cpu || total <= CALM * FLOOR;
 }
@@ -520,7 +293,7 @@ static bool try_higher(struct budget *budget, enum budget_what what, const struc
 	} while (state > row->top && row->missing[state]);
 	if (row->missing[state])
 		return false;
-	part = cost_in(budget, what, state, false);
+	part = budget__cost_in(budget, what, state, false);
 	if (!calm_with(budget, what, cost, part)) {
 		row->calm_ns = 0;
 		return false;
@@ -551,11 +324,11 @@ static void end_window(struct budget *budget, enum budget_what what)
 	now = budget->options.now_ns(budget->options.ctx);
 	len = now - row->window_ns;
 	row->window_cnt++;
-	add_up(budget, &cost);
+	budget__add_up(budget, &cost);
 	row->duty = duty_for(budget, what, &cost, WINDOWS_ROOM);
 	if (row->duty >= DUTY_MIN)
 		row->edge_ns = now + len * (1 / row->duty - 1);
-	else if (!step_to(budget, what, row->state + 1, &cost, cost_armed(budget, what))) {
+	else if (!step_to(budget, what, row->state + 1, &cost, budget__cost_armed(budget, what))) {
 		row->duty = DUTY_MIN;
 		row->edge_ns = now + PERIOD_MAX_NS;
 	}
@@ -569,13 +342,13 @@ static void end_look(struct budget *budget, enum budget_what what)
 	struct cost cost;
 
 	arm(budget, what, false);
-	add_up(budget, &cost);
+	budget__add_up(budget, &cost);
 	row->look_ns = min(row->look_ns * 2, HOLD_MAX_NS);
 	row->edge_ns = budget->last.now_ns + row->look_ns;
 	row->duty = duty_for(budget, what, &cost, CALM * WINDOWS_ROOM);
 	while (state-- > row->top) {
-		enum how how = ladders[what].states[state].how;
-		double part = cost_in(budget, what, state, false);
+		enum how how = budget_ladders[what].states[state].how;
+		double part = budget__cost_in(budget, what, state, false);
 
 		if (row->missing[state])
 			continue;
@@ -610,96 +383,13 @@ static void turn_edges(struct budget *budget)
 	}
 }
 
-static void take_count(struct budget *budget, int kind, const struct budget_count *now)
-{
-	const struct budget_count *last = &budget->last.counts[kind];
-	double span = now->span_ns > last->span_ns ? now->span_ns - last->span_ns : 0;
-	double runs = now->runs > last->runs ? now->runs - last->runs : 0;
-	int what = row_of(kind);
-	struct row *row = what < 0 ? NULL : &budget->rows[what];
-
-	/* it was armed in the middle of a time that was counted in */
-	if (row && row->armed_ns > budget->last.now_ns &&
-	    span > row->armed_ns - budget->last.now_ns)
-		span -= row->armed_ns - budget->last.now_ns;
-	if (row && (!row->armed || ladders[what].states[row->state].unpaid >> kind & 1))
-		return;
-	if (span > 0)
-		mean__add(&budget->rate[kind],
-			  now->hits > last->hits ? (now->hits - last->hits) / span : 0, span);
-	if (!runs || now->run_ns < last->run_ns)
-		return;
-	mean__add(&budget->run[kind], (now->run_ns - last->run_ns) / runs, span > 0 ? span : 1);
-	if (row)
-		row->run_ns[row->state][kind] = budget->run[kind].val;
-}
-
-static void take_ratios(struct budget *budget)
-{
-	for (int kind = 0; kind < BUDGET_KIND_CNT; kind++) {
-		int what = row_of(kind);
-		double base = what < 0 ? 0 : budget->rate[ladders[what].base].val;
-
-		if (base > 0 && budget->rows[what].armed &&
-		    !(ladders[what].states[budget->rows[what].state].unpaid >> kind & 1))
-			budget->ratio[kind] = budget->rate[kind].val / base;
-	}
-}
-
-/* What probes took of the target's CPU time meanwhile. */
-static double taken(const struct budget *budget, const struct budget_input *input)
-{
-	double span = input->now_ns - budget->last.now_ns, sum = 0;
-
-	for (int kind = 0; kind < BUDGET_KIND_CNT; kind++) {
-		const struct budget_count *last = &budget->last.counts[kind];
-		const struct budget_count *now = &input->counts[kind];
-		double hits = now->hits - last->hits;
-
-		if (!kinds[kind].in_target)
-			continue;
-		if (now->span_ns - last->span_ns < span / 2)
-			hits = row_of(kind) < 0 ? budget->rate[kind].val * span : 0;
-		sum += hits * (trap_of(budget, kind) + budget->run[kind].val);
-	}
-	return sum;
-}
-
-/* Shares are of work, not of time: while it is looked at the target gets less done. */
-static void take_work(struct budget *budget, const struct budget_input *input)
-{
-	double cpu = max(input->target_cpu_ns - budget->last.target_cpu_ns, 0);
-	double work = max(cpu - taken(budget, input), cpu * WORK_MIN);
-
-	budget->work += work;
-	for (int what = 0; what < BUDGET_WHAT_CNT; what++)
-		if (budget->rows[what].armed) {
-			budget->rows[what].looked[budget->rows[what].state] += work;
-			budget->rows[what].used += cpu;
-		}
-}
-
-static void take(struct budget *budget, const struct budget_input *input)
-{
-	const struct budget_input *last = &budget->last;
-	double span = input->now_ns - last->now_ns;
-	double own = max(input->tracer_cpu_ns - last->tracer_cpu_ns, 0) / span;
-
-	mean__add(&budget->cpu, max(input->target_cpu_ns - last->target_cpu_ns, 0) / span, span);
-	budget->tracer.val += (own - budget->tracer.val) * (1 - exp(-span / TRACER_MEAN_NS));
-	for (int kind = 0; kind < BUDGET_KIND_CNT; kind++)
-		take_count(budget, kind, &input->counts[kind]);
-	take_ratios(budget);
-	take_work(budget, input);
-}
-
 static void decide(struct budget *budget)
 {
 	uint64_t now = budget->last.now_ns;
 	struct cost cost;
 	double over;
 
-	add_up(budget, &cost);
+	budget__add_up(budget, &cost);
 	over = cost.total / (budget->allowed * cost.cpu);
 	if (cost.total <= FLOOR || over <= 1) {
 		budget->over_ns = 0;
@@ -726,7 +416,7 @@ void budget__tick(struct budget *budget, const struct budget_input *input)
 	}
 	if (input->now_ns < budget->last.now_ns + TICK_MIN_NS)
 		return;
-	take(budget, input);
+	budget__take(budget, input);
 	budget->last = *input;
 	if (!budget->options.percent)
 		return;
@@ -754,50 +444,12 @@ bool budget__wants_runs(const struct budget *budget)
 	return budget__in_window(budget);
 }
 
-double budget__state_share(const struct budget *budget, enum budget_what what, unsigned int state)
-{
-	const struct row *row = &budget->rows[what];
-
-	if (budget->work > 0)
-		return row->looked[state] / budget->work;
-	return row->armed && row->state == state;
-}
-
-double budget__share(const struct budget *budget, enum budget_what what)
-{
-	double sum = 0;
-
-	for (unsigned int state = 0; state < ladders[what].state_cnt; state++)
-		sum += budget__state_share(budget, what, state);
-	return min(sum, 1);
-}
-
-double budget__burden(const struct budget *budget, enum budget_what what)
-{
-	const struct row *row = &budget->rows[what];
-	double work = 0;
-
-	for (unsigned int state = 0; state < ladders[what].state_cnt; state++)
-		work += row->looked[state];
-	return row->used > 0 ? 1 - work / row->used : 0;
-}
-
-double budget__cost(const struct budget *budget)
-{
-	struct cost cost;
-
-	if (!budget->cpu.seen_ns)
-		return -1;
-	add_up(budget, &cost);
-	return cost.total / cost.cpu;
-}
-
 const char *budget_what_name(enum budget_what what)
 {
-	return ladders[what].name;
+	return budget_ladders[what].name;
 }
 
 const char *budget_state_name(enum budget_what what, unsigned int state)
 {
-	return ladders[what].states[state].name;
+	return budget_ladders[what].states[state].name;
 }
