@@ -454,10 +454,11 @@ static __always_inline int frees(struct pt_regs *ctx, u32 function, u64 addr)
 /* What calloc() is asked for; more than there can be when the product overflows. */
 static __always_inline u64 product(u64 cnt, u64 sz)
 {
-	/* below that, it does not overflow */
-	if ((cnt | sz) >> 32 && log2_u64(cnt) + log2_u64(sz) >= 62)
+	u64 small = cnt < sz ? cnt : sz, large = cnt < sz ? sz : cnt;
+
+	if (small >> 32 || small * (large >> 32) >> 16)
 		return ~0ULL;
-	return cnt * sz;
+	return small * large;
 }
 
 /* The same for an alignment that posix_memalign() refuses. */

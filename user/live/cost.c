@@ -34,7 +34,7 @@ static enum live_hook hook_of(const struct bpf_program *prog, bool *is_hit)
 	const char *name = bpf_program__name(prog);
 
 	*is_hit = strncmp(name, "sys_exit", 8);
-	if (!strcmp(name, "heap_return") || !strcmp(name, "heap_exit"))
+	if (!strcmp(name, "heap_return") || !strncmp(name, "heap_exit", 9))
 		return LIVE_HEAP_RETURN;
 	if (!strncmp(name, "heap_", 5) && strcmp(name, "heap_linker"))
 		return LIVE_HEAP_ENTRY;
