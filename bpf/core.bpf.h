@@ -92,6 +92,8 @@ struct heap_call {
 	u16 epoch; /* heap_epoch at its beginning */
 	u64 freed; /* the block that was given back last: one that frees may call another with it */
 	u64 freed_sp;
+	u32 freed_function;
+	u32 pad;
 	struct wire_block
 		old; /* what realloc() gives back, taken out of the table at its beginning */
 };

@@ -417,9 +417,22 @@ static __always_inline int begins(struct pt_regs *ctx, u32 function, u64 sz, u64
 	return 0;
 }
 
+/*
+ * May it be the free that the last one of this thread calls, with the same block? Or it is another one,
+ * of a block that somebody else was given there meanwhile: then that is in the table. Where there is
+ * none, a function does not call itself.
+ */
+static __always_inline bool is_again_free(struct heap_call *call, u32 function, u64 addr, u64 sp)
+{
+	if (call->freed != addr || sp > call->freed_sp)
+		return false;
+	return heap_mode < HEAP_MODE_COUNTING || function != call->freed_function;
+}
+
 static __always_inline int frees(struct pt_regs *ctx, u32 function, u64 addr)
 {
 	struct wire_block_key key = {.addr = addr};
+	bool taken = false, is_followed = heap_mode < HEAP_MODE_COUNTING && is_kept(addr);
 	u64 sp = PT_REGS_SP(ctx);
 	struct thread_state *thread;
 	struct heap_call *call;
@@ -431,22 +444,25 @@ static __always_inline int frees(struct pt_regs *ctx, u32 function, u64 addr)
 		return 0;
 	forget_call(thread);
 	call = &thread->heap;
-	/* called by realloc(), or by another one that frees, with the same block */
-	if (is_inside(call, function, sp, 0) || (call->freed == addr && sp <= call->freed_sp)) {
+	if (is_inside(call, function, sp, 0)) {
+		count_loss(LOSS_HEAP_NESTED);
+		return 0;
+	}
+	key.tgid = thread->tgid;
+	if (is_followed)
+		taken = take(&key, &call->old); /* no realloc() is open here */
+	if (!taken && is_again_free(call, function, addr, sp)) {
 		count_loss(LOSS_HEAP_NESTED);
 		return 0;
 	}
 	call->freed = addr;
 	call->freed_sp = sp;
+	call->freed_function = function;
 	innermost(thread)->c[COUNTER_HEAP_FREES]++;
 	count_call(function, 0, false);
-	if (heap_mode >= HEAP_MODE_COUNTING || !is_kept(addr))
-		return 0;
-	key.tgid = thread->tgid;
-	/* no realloc() is open here */
-	if (take(&key, &call->old))
+	if (taken)
 		account_free(&call->old, bpf_ktime_get_ns());
-	else if (heap_mode == HEAP_MODE_EXACT)
+	else if (is_followed && heap_mode == HEAP_MODE_EXACT)
 		count_loss(LOSS_HEAP_UNKNOWN);
 	return 0;
 }

@@ -111,6 +111,7 @@ void control__arm(struct session *session)
 	control->heap_returns = session->options->heap <= HEAP_MODE_SAMPLED;
 	switch_group(session, PROBES_HEAP, control->heap_armed);
 	switch_group(session, PROBES_HEAP_RETURN, control->heap_returns);
+	live__heap_set(session->live, session->options->heap);
 }
 
 static void price_traps(const struct session *session, int64_t trap_ns[BUDGET_KIND_CNT])
