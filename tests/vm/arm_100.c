@@ -126,6 +126,7 @@ static int measure(const struct features *features, const struct plan *plan, enu
 		.thread_hint = 4,
 		.hw = HW_SOURCE_OFF,
 		.rung = rung,
+		.heap_mode = HEAP_MODE_OFF,
 	};
 	struct live *live = live__new(features, &options);
 	struct uprobes *uprobes;

@@ -64,13 +64,14 @@ is_attached() {
 }
 
 # start_tracer NAME [ARG...] : returns when it is attached, or has failed. -> $tracer
-# Without what accounts IO, unless it is asked for: an emulated CPU verifies those programs for long. And
+# Without what accounts IO and memory, unless it is asked for: an emulated CPU verifies those programs for
+# long. And
 # with no budget, because what is compared is exact.
 start_tracer() {
 	local name=$1
 	shift
 	# shellcheck disable=SC2153 # of guest.sh
-	$PROGRAM --io-source off --max-overhead 0 "$@" >"/out/$name.txt" 2>"/out/$name.err" 3>&- &
+	$PROGRAM --io-source off --heap off --max-overhead 0 "$@" >"/out/$name.txt" 2>"/out/$name.err" 3>&- &
 	tracer=$!
 	wait_for $ATTACH_SECONDS is_attached "$name"
 }
