@@ -80,6 +80,8 @@ struct io_done {
 struct site_cache {
 	u64 ip[SITE_CACHE];
 	u64 site[SITE_CACHE];
+	u32 epoch; /* heap_sites_epoch when it was filled */
+	u32 pad;
 };
 
 /* An allocation that has not returned. */

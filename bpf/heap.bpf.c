@@ -17,6 +17,8 @@ volatile __u32 heap_shift;
 /* All blocks have the header of glibc's malloc. */
 volatile __u32 heap_tells_size;
 volatile __u32 heap_wrapper_cnt;
+/* Another one whenever a place may have become another: wrappers that are new, an exec. */
+volatile __u32 heap_sites_epoch;
 /* For the sweep: the process whose blocks of before that time are gone. */
 volatile __u32 heap_gone_tgid;
 volatile __u64 heap_gone_ns;
@@ -55,7 +57,7 @@ struct {
 /* operator new() and its like: who calls them is the place that allocates. Value: how far above the
  * stack pointer behind the call their own return address is. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
 	__type(key, struct wire_wrapper_key);
 	__type(value, u32);
@@ -83,10 +85,15 @@ static __always_inline void count_call(u32 function, u64 bytes, bool failed)
 		__sync_fetch_and_add(&calls->bytes, bytes);
 }
 
-static __always_inline bool is_kept(u64 addr)
+static __always_inline u32 table_shift(void)
+{
+	return heap_shift & 31;
+}
+
+static __always_inline bool is_kept(u64 addr, u32 shift)
 {
 	/* the upper bits of a product depend on all of its factor's */
-	return !heap_shift || !(addr * 0x9e3779b97f4a7c15ULL >> (64 - (heap_shift & 31)));
+	return !shift || !(addr * 0x9e3779b97f4a7c15ULL >> (64 - shift));
 }
 
 static __always_inline struct wire_owner *owner_of(u64 task)
@@ -102,7 +109,8 @@ static __always_inline struct wire_owner *owner_of(u64 task)
 /* How many blocks it stands for. */
 static __always_inline u64 block_cnt(const struct wire_block *block)
 {
-	return block->sz && block->weight > block->sz ? block->weight / block->sz : 1;
+	return block->sz && block->weight > block->sz ? (block->weight + block->sz / 2) / block->sz
+						      : 1;
 }
 
 /* A block is freed that was taken out of the table: its owner holds less. */
@@ -154,8 +162,8 @@ static __always_inline void ask_size(struct wire_owner *owner, u64 addr, struct 
 	if (bpf_probe_read_user(&word, sizeof(word), (void *)(addr - 8)))
 		return;
 	usable = (word & ~7ULL) - (word & 2 ? 16 : 8);
-	if (usable < block->sz)
-		return;
+	if (usable < block->sz || usable > 2 * block->sz + 65536)
+		return; /* no such header */
 	owner->usable_bytes += usable * cnt;
 	owner->asked_bytes += block->sz * cnt;
 }
@@ -251,6 +259,10 @@ static __always_inline u64 site_of(struct thread_state *thread, u64 ip, u64 sp)
 	u32 slot = ip >> 2 & (SITE_CACHE - 1);
 	u64 site, at = ip;
 
+	if (thread->sites.epoch != heap_sites_epoch) {
+		__builtin_memset(&thread->sites, 0, sizeof(thread->sites));
+		thread->sites.epoch = heap_sites_epoch;
+	}
 	if (thread->sites.ip[slot] == ip)
 		return thread->sites.site[slot];
 	if (heap_wrapper_cnt)
@@ -273,6 +285,7 @@ static __always_inline void allocated(struct thread_state *thread, u64 addr, u64
 {
 	struct frame *frame = innermost(thread);
 	struct wire_block_key key = {.addr = addr, .tgid = thread->tgid};
+	u32 shift = table_shift(); /* once: it may be raised meanwhile */
 	struct wire_block block = {.owner = frame->task, .sz = thread->heap.sz};
 
 	frame->c[COUNTER_HEAP_ALLOCS]++;
@@ -280,12 +293,12 @@ static __always_inline void allocated(struct thread_state *thread, u64 addr, u64
 	block.weight = weigh(block.sz);
 	if (heap_mode > HEAP_MODE_SAMPLED || (!block.weight && block.sz))
 		return;
-	if (!is_kept(addr))
+	if (!is_kept(addr, shift))
 		return;
 	block.site = site_of(thread, ip, sp);
 	block.ns = bpf_ktime_get_ns();
-	block.shift = heap_shift & 31;
-	block.weight <<= block.shift;
+	block.shift = shift;
+	block.weight <<= shift;
 	keep(thread, &key, &block);
 }
 
@@ -303,6 +316,15 @@ static __always_inline void forget_call(struct thread_state *thread)
 	if (call->has_old)
 		account_free(&call->old, bpf_ktime_get_ns());
 	call->has_old = 0;
+}
+
+/* The end of a realloc() was not seen: the block that it was given is most likely gone. */
+static __always_inline void drop_parked(struct heap_call *call)
+{
+	if (!call->has_old)
+		return;
+	call->has_old = 0;
+	account_free(&call->old, bpf_ktime_get_ns());
 }
 
 /* What realloc() was given is gone, if it did what it was asked for; else it is put back. */
@@ -406,8 +428,8 @@ static __always_inline int begins(struct pt_regs *ctx, u32 function, u64 sz, u64
 	call->sz = sz;
 	call->at = at;
 	call->function = function;
-	call->has_old = 0;
-	if (at && function != HEAP_POSIX_MEMALIGN && is_kept(at)) {
+	drop_parked(call);
+	if (at && function != HEAP_POSIX_MEMALIGN && is_kept(at, table_shift())) {
 		struct wire_block_key key = {.addr = at, .tgid = thread->tgid};
 
 		call->has_old = take(&key, &call->old);
@@ -426,13 +448,17 @@ static __always_inline bool is_again_free(struct heap_call *call, u32 function, 
 {
 	if (call->freed != addr || sp > call->freed_sp)
 		return false;
-	return heap_mode < HEAP_MODE_COUNTING || function != call->freed_function;
+	/* where each block is in the table, one that is not there is gone */
+	if (heap_mode == HEAP_MODE_EXACT && !heap_shift)
+		return true;
+	return sp < call->freed_sp || function != call->freed_function;
 }
 
 static __always_inline int frees(struct pt_regs *ctx, u32 function, u64 addr)
 {
 	struct wire_block_key key = {.addr = addr};
-	bool taken = false, is_followed = heap_mode < HEAP_MODE_COUNTING && is_kept(addr);
+	bool taken = false,
+	     is_followed = heap_mode < HEAP_MODE_COUNTING && is_kept(addr, table_shift());
 	u64 sp = PT_REGS_SP(ctx);
 	struct thread_state *thread;
 	struct heap_call *call;
@@ -449,8 +475,9 @@ static __always_inline int frees(struct pt_regs *ctx, u32 function, u64 addr)
 		return 0;
 	}
 	key.tgid = thread->tgid;
+	drop_parked(call); /* no realloc() is open here */
 	if (is_followed)
-		taken = take(&key, &call->old); /* no realloc() is open here */
+		taken = take(&key, &call->old);
 	if (!taken && is_again_free(call, function, addr, sp)) {
 		count_loss(LOSS_HEAP_NESTED);
 		return 0;
@@ -635,8 +662,9 @@ int heap_sweep(struct bpf_iter__bpf_map_elem *ctx)
 	struct wire_block *block = ctx->value, was;
 	struct wire_block_key key;
 	struct wire_owner *owner;
-	bool gone;
-	u64 after;
+	bool gone, kept;
+	u64 after = 0, cnt;
+	u32 shift = table_shift();
 
 	if (!at || !block)
 		return 0;
@@ -644,23 +672,27 @@ int heap_sweep(struct bpf_iter__bpf_map_elem *ctx)
 	was = *block;
 	gone = (key.tgid == heap_gone_tgid || heap_gone_tgid == HEAP_GONE_ALL) &&
 	       was.ns <= heap_gone_ns;
-	if (!gone && was.shift == (heap_shift & 31))
+	kept = !gone && is_kept(key.addr, shift);
+	if (kept && was.shift == shift)
 		return 0;
-	after = !gone && is_kept(key.addr) ? was.weight << ((heap_shift - was.shift) & 31) : 0;
-	if (!after) {
+	cnt = block_cnt(&was);
+	if (kept) {
+		after = was.weight << ((shift - was.shift) & 31);
+		block->weight = after;
+		block->shift = shift;
+	} else {
 		if (bpf_map_delete_elem(&blocks, &key))
 			return 0;
 		gauge_add(GAUGE_HEAP_BLOCKS, -1);
-	} else {
-		block->weight = after;
-		block->shift = heap_shift & 31;
 	}
+	/* of what is still held, and of what was freed, it is known that it was allocated */
+	if (gone)
+		use_add(was.owner, was.site, USE_MANY(IO_ALLOC, USE_DONE, cnt), 0, was.weight);
 	gauge_add(GAUGE_HEAP_LIVE, after - was.weight);
 	owner = bpf_map_lookup_elem(&owners, &was.owner);
 	if (owner) {
 		__sync_fetch_and_add(&owner->swept_bytes, after - was.weight);
-		__sync_fetch_and_add(&owner->swept_cnt,
-				     (after ? block_cnt(block) : 0) - block_cnt(&was));
+		__sync_fetch_and_add(&owner->swept_cnt, (kept ? block_cnt(block) : 0) - cnt);
 	}
 	return 0;
 }

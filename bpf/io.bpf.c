@@ -129,7 +129,8 @@ static __always_inline struct wire_use_val *use_of(struct wire_use_key *key, boo
  * are a thread's own. */
 static __always_inline bool is_shared(u32 op)
 {
-	return op == IO_DISK_READ || op == IO_DISK_WRITE || op == IO_CONNECT || op == IO_FREE;
+	return op == IO_DISK_READ || op == IO_DISK_WRITE || op == IO_CONNECT || op == IO_FREE ||
+	       op == IO_ALLOC;
 }
 
 static __always_inline void add_to(u64 *sum, u64 val, u32 op)

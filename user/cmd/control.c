@@ -37,8 +37,9 @@ static void switch_group(struct session *session, enum probe_group group, bool o
 		if (process->ended || !process->plan)
 			continue;
 		live__drop_group(session->live, pid, group);
-		if (on)
-			live__attach_group(session->live, process->plan, NULL, group);
+		if (on && live__attach_group(session->live, process->plan, NULL, group) &&
+		    target__alive(process->target))
+			session->heap_unattached = true;
 	}
 }
 
@@ -51,11 +52,12 @@ static int apply_heap(struct session *session, unsigned int state, bool armed)
 
 	if (less)
 		live__heap_set(session->live, mode);
-	if (armed != control->heap_armed)
-		switch_group(session, PROBES_HEAP, armed);
 	if (returns != control->heap_returns)
 		switch_group(session, PROBES_HEAP_RETURN, returns);
+	if (armed != control->heap_armed)
+		switch_group(session, PROBES_HEAP, armed);
 	control->heap_stepped |= !returns;
+	control->heap_sampled |= mode == HEAP_MODE_SAMPLED;
 	control->heap_armed = armed;
 	control->heap_returns = returns;
 	if (!less)
@@ -109,8 +111,8 @@ void control__arm(struct session *session)
 
 	control->heap_armed = session->options->heap < HEAP_MODE_OFF;
 	control->heap_returns = session->options->heap <= HEAP_MODE_SAMPLED;
-	switch_group(session, PROBES_HEAP, control->heap_armed);
 	switch_group(session, PROBES_HEAP_RETURN, control->heap_returns);
+	switch_group(session, PROBES_HEAP, control->heap_armed);
 	live__heap_set(session->live, session->options->heap);
 }
 
@@ -245,16 +247,22 @@ int64_t control__probe_price(struct session *session)
 	return cnt ? (int64_t)(sum / cnt) : session->prices.entry_ns;
 }
 
-void control__attach(struct session *session, const struct plan *plan, const struct plan *present)
+int control__attach(struct session *session, const struct plan *plan, const struct plan *present)
 {
 	const struct control *control = &session->control;
+	int failed = 0;
 
 	for (int group = 0; group < PROBE_GROUP_CNT; group++) {
+		bool is_heap = group == PROBES_HEAP || group == PROBES_HEAP_RETURN;
+		int err;
+
 		if ((group == PROBES_HEAP && !control->heap_armed) ||
 		    (group == PROBES_HEAP_RETURN && !control->heap_returns))
 			continue;
-		live__attach_group(session->live, plan, present, group);
+		err = live__attach_group(session->live, plan, present, group);
+		failed = is_heap && err ? err : failed;
 	}
+	return failed;
 }
 
 #define STEPPED_WHY "looked at less closely for a while, to keep --max-overhead"

@@ -19,6 +19,7 @@ struct control {
 	uint64_t returns; /* hits of the heap's return probes, so far */
 	bool heap_armed, heap_returns; /* its probes are there */
 	bool io_off; /* system calls are not hooked now */
+	bool heap_sampled; /* blocks were sampled for a while */
 	bool heap_stepped; /* blocks were not followed for a while */
 };
 
@@ -32,8 +33,9 @@ void control__tick(struct session *session, uint64_t now_ns);
 int64_t control__probe_price(struct session *session);
 void control__free(struct control *control);
 
-/* Attaches of a plan what is wanted now; `present`: what is there already, or NULL. */
-void control__attach(struct session *session, const struct plan *plan, const struct plan *present);
+/* Attaches of a plan what is wanted now; `present`: what is there already, or NULL. 0, or -errno when some
+ * of memory's probes could not be. */
+int control__attach(struct session *session, const struct plan *plan, const struct plan *present);
 /* What was only looked at for a part of the time; into the model, after all capabilities. */
 void control__caps(struct session *session);
 

@@ -22,13 +22,12 @@ static const struct process *find_process(const struct session *session, uint32_
 	return NULL;
 }
 
-/* Never where that might end the target (DESIGN.md, rule 1). */
+/* Never where that might end the target (DESIGN.md, rule 1): a filter of system calls may also come
+ * later. */
 static bool may_change_returns(struct session *session, const struct target *target)
 {
 	if (session->options->heap >= HEAP_MODE_COUNTING || target__has_shadow_stack(target))
 		return false;
-	if (!target__has_seccomp(target))
-		return true;
 	if (!session->tried_seccomp)
 		session->survives_seccomp =
 			price__return_survives_seccomp(live__rung(session->live));
@@ -43,12 +42,11 @@ void memory__plan_options(struct session *session, const struct target *target,
 	options->return_probes = may_change_returns(session, target);
 }
 
-void memory__attached(struct session *session, const struct process *process)
+void memory__planned(struct session *session, const struct target *target, const struct plan *plan)
 {
-	const struct plan *plan = process->plan;
 	const struct wrappers *wrappers;
 
-	if (!plan || !plan->allocators)
+	if (!plan->allocators)
 		return;
 	wrappers = &plan->allocators->wrappers;
 	for (size_t i = 0; i < plan->allocators->cnt; i++)
@@ -56,7 +54,7 @@ void memory__attached(struct session *session, const struct process *process)
 	session->sizes_untold |= !allocators__tell_size(plan->allocators);
 	live__heap_tells_size(session->live, !session->sizes_untold);
 	for (size_t i = 0; i < wrappers->cnt; i++)
-		live__heap_wrapper(session->live, process->target->pid, wrappers->returns[i].ip,
+		live__heap_wrapper(session->live, target->pid, wrappers->returns[i].ip,
 				   wrappers->returns[i].depth);
 }
 
@@ -167,7 +165,7 @@ static double weight(const struct session *session)
 	double weight = live__heap_weight(session->live), cnt = 0, bytes = 0;
 	struct wire_heap_calls calls;
 
-	if (session->options->heap != HEAP_MODE_SAMPLED)
+	if (session->options->heap != HEAP_MODE_SAMPLED && !session->control.heap_sampled)
 		return weight;
 	for (unsigned int i = 0; i < HEAP_FUNCTION_CNT; i++) {
 		live__heap_calls(session->live, i, &calls);
@@ -197,6 +195,8 @@ void memory__caps(struct session *session)
 		missing = "switched off (--heap off)";
 	else if (!session->saw_allocator)
 		missing = "no function of an allocator was found (see asyncscope-bpf runtimes)";
+	else if (session->heap_unattached)
+		missing = "not all probes on the allocator could be attached";
 	if (missing) {
 		model__cap_miss(model, CAP_HEAP, missing);
 		model__cap_miss(model, CAP_HEAP_LIVE, missing);

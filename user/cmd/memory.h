@@ -9,8 +9,8 @@
 /* What is wanted of the plan for one process. */
 void memory__plan_options(struct session *session, const struct target *target,
 			  struct plan_options *options);
-/* The probes of a process are attached: tells BPF what it has to know of its allocators. */
-void memory__attached(struct session *session, const struct process *process);
+/* Tells BPF what it has to know of a process's allocators, before their probes are attached. */
+void memory__planned(struct session *session, const struct target *target, const struct plan *plan);
 /* To be called every 100 ms. 0 or -errno. */
 int memory__sample(struct session *session);
 /* The recording has been disarmed and drained: what everybody holds. 0 or -errno. */

@@ -38,31 +38,48 @@ static struct process *find_process(struct session *session, pid_t pid)
 	return NULL;
 }
 
+/* The plan's files that stay probed: those of before an exec, because they may be mapped again, and
+ * those that are not mapped any more, whose probes stay as well. */
+static void keep_before(struct plan *plan, struct plan *old, bool has_execed)
+{
+	struct plan *older = old->before;
+
+	if (has_execed || !plan__covers(plan, old)) {
+		plan->before = old;
+		return;
+	}
+	old->before = NULL;
+	plan->before = older;
+	plan__free(old);
+}
+
 /* Probes of what is in there, as far as they are not there yet. Not to find any is no failure: there
- * are threads. What was planned before an exec stays, because its files may be mapped again. */
+ * are threads. */
 static void attach_probes(struct session *session, struct process *process, bool has_execed)
 {
 	struct plan_options options;
 	struct plan *plan;
 
 	memory__plan_options(session, process->target, &options);
+	/* what was safe before an exec need not be so afterwards */
+	if (has_execed && process->plan && !options.return_probes) {
+		live__drop_plan(session->live, process->target->pid);
+		plan__free(process->plan);
+		process->plan = NULL;
+	}
 	plan = plan__new(process->target, &options);
 	if (!plan) {
 		log_warn("cannot look for runtimes in process %d: %s", process->target->pid,
 			 strerror(errno));
 		return;
 	}
-	control__attach(session, plan, process->plan);
-	if (has_execed) {
-		plan->before = process->plan;
-	} else if (process->plan) {
-		plan->before = process->plan->before;
-		process->plan->before = NULL;
-		plan__free(process->plan);
-	}
+	memory__planned(session, process->target, plan);
+	if (control__attach(session, plan, process->plan) && target__alive(process->target))
+		session->heap_unattached = true;
+	if (process->plan)
+		keep_before(plan, process->plan, has_execed);
 	process->plan = plan;
 	process->files = target__files_hash(process->target);
-	memory__attached(session, process);
 }
 
 /* Files may have been mapped: what is new is probed, too. */
@@ -496,8 +513,11 @@ static void release_process(struct session *session, struct process *process)
 		return;
 	process->released = true;
 	live__drop_target(session->live, process->target->pid);
-	if (process->plan && process->plan->probe_cnt)
+	if (process->plan && process->plan->probe_cnt) {
 		live__forget_tasks(session->live, process->target->pid, UINT64_MAX);
+		/* its memory went with it */
+		live__heap_forget(session->live, process->target->pid, process->ended_ns);
+	}
 	plan__free(process->plan);
 	process->plan = NULL;
 }

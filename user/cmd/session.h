@@ -55,6 +55,7 @@ struct session {
 	uint64_t owners_next_ns;
 	bool tried_seccomp, survives_seccomp; /* a return probe under a filter */
 	bool saw_allocator;
+	bool heap_unattached; /* probes that were planned could not be attached */
 	bool sizes_untold; /* of the blocks of some allocator */
 	uint32_t undecodable_cnt;
 	uint32_t unseen_cnt; /* processes that could not be opened */

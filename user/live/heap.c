@@ -90,6 +90,7 @@ int live__heap_wrapper(struct live *live, pid_t pid, uint64_t ip, uint32_t depth
 	if (bpf_map_update_elem(bpf_map__fd(live->skel->maps.heap_wrappers), &key, &depth, BPF_ANY))
 		return -errno;
 	live->skel->bss->heap_wrapper_cnt++;
+	live->skel->bss->heap_sites_epoch++;
 	return 0;
 }
 
@@ -134,9 +135,17 @@ struct telling {
 	struct map64 seen; /* of this look: task -> blocks it gave back */
 };
 
+/* Never less than nothing, should it have begun anew in the middle of a free. */
+static uint64_t held(uint64_t taken, uint64_t swept, uint64_t freed)
+{
+	int64_t sum = (int64_t)(taken + swept - freed);
+
+	return sum > 0 ? (uint64_t)sum : 0;
+}
+
 static uint64_t held_cnt(const struct wire_owner *owner)
 {
-	return owner->taken_cnt + owner->swept_cnt - owner->freed_cnt;
+	return held(owner->taken_cnt, owner->swept_cnt, owner->freed_cnt);
 }
 
 static int tell_owner(struct telling *telling, uint64_t task, const struct wire_owner *owner)
@@ -144,7 +153,7 @@ static int tell_owner(struct telling *telling, uint64_t task, const struct wire_
 	struct wire_heap heap = {
 		.hdr = {.kind = WIRE_HEAP, .sz = sizeof(heap), .ns = telling->now},
 		.task = task,
-		.current_bytes = owner->taken_bytes + owner->swept_bytes - owner->freed_bytes,
+		.current_bytes = held(owner->taken_bytes, owner->swept_bytes, owner->freed_bytes),
 		.current_cnt = held_cnt(owner),
 		.peak_bytes = owner->peak_bytes,
 		.freed_bytes = owner->freed_bytes,
@@ -182,9 +191,8 @@ static int tell_idle(struct telling *telling, uint64_t task)
 	int fd = bpf_map__fd(telling->live->skel->maps.owners);
 	struct wire_owner owner;
 
-	if (bpf_map_lookup_elem(fd, &task, &owner) || held_cnt(&owner))
-		return 0;
-	if (bpf_map_delete_elem(fd, &task))
+	/* at once, or what it takes in between is lost; before 5.14 that cannot be, and it stays */
+	if (bpf_map_lookup_and_delete_elem(fd, &task, &owner))
 		return 0;
 	return tell_owner(telling, task, &owner);
 }
@@ -230,19 +238,33 @@ struct holding {
 	size_t cnt, cap;
 };
 
+/* The row, or -1 and in *key where to put it. */
+static int64_t find_row(const struct holding *holding, uint64_t task, uint64_t site, uint64_t *key)
+{
+	uint64_t idx;
+
+	for (*key = hash64(task ^ hash64(site)); map64__get(&holding->idx, *key, &idx); (*key)++)
+		if (holding->rows[idx].key.task == task && holding->rows[idx].key.object == site)
+			return (int64_t)idx;
+	return -1;
+}
+
 static struct wire_use *row_of(struct holding *holding, uint64_t task, uint64_t site)
 {
-	uint64_t key = hash64(task ^ hash64(site)), idx;
-	int err;
+	uint64_t key;
+	int64_t idx = find_row(holding, task, site, &key);
 
-	if (holding->cnt >= HELD_MAX)
-		site = OBJECT_IS_SITE; /* a site that is not known; one more for each task */
-	for (; map64__get(&holding->idx, key, &idx); key++)
-		if (holding->rows[idx].key.task == task && holding->rows[idx].key.object == site)
-			return &holding->rows[idx];
-	err = array__reserve((void **)&holding->rows, &holding->cap, holding->cnt + 1,
-			     sizeof(*holding->rows));
-	if (err || map64__set(&holding->idx, key, holding->cnt))
+	if (idx < 0 && holding->cnt >= HELD_MAX) {
+		/* nobody's, of a site that is not known */
+		task = 0;
+		site = OBJECT_IS_SITE;
+		idx = find_row(holding, task, site, &key);
+	}
+	if (idx >= 0)
+		return &holding->rows[idx];
+	if (array__reserve((void **)&holding->rows, &holding->cap, holding->cnt + 1,
+			   sizeof(*holding->rows)) ||
+	    map64__set(&holding->idx, key, holding->cnt))
 		return NULL;
 	holding->rows[holding->cnt] = (struct wire_use){
 		.hdr = {.kind = WIRE_USE, .sz = sizeof(struct wire_use), .ns = holding->now},
@@ -273,7 +295,7 @@ static int on_block(void *ctx, const void *key, const void *val)
 	if (!row)
 		return -ENOMEM;
 	if (block->sz && block->weight > block->sz)
-		cnt = block->weight / block->sz;
+		cnt = (block->weight + block->sz / 2) / block->sz;
 	row->val.cnt += cnt;
 	row->val.bytes += block->weight;
 	row->val.ns += age * cnt;
@@ -316,6 +338,7 @@ static void forget(struct live *live, uint32_t tgid, uint64_t before_ns)
 	__atomic_store_n(&live->skel->bss->heap_gone_tgid, tgid, __ATOMIC_SEQ_CST);
 	sweep(live);
 	__atomic_store_n(&live->skel->bss->heap_gone_tgid, 0, __ATOMIC_SEQ_CST);
+	live->skel->bss->heap_sites_epoch++;
 }
 
 void live__heap_forget(struct live *live, pid_t pid, uint64_t before_ns)

@@ -117,6 +117,15 @@ bool plan__contains(const struct plan *plan, const struct probe *probe)
 	return false;
 }
 
+bool plan__covers(const struct plan *plan, const struct plan *old)
+{
+	for (size_t i = 0; i < old->probe_cnt; i++)
+		if (!plan__contains(plan, &old->probes[i]) &&
+		    !plan__contains(old->before, &old->probes[i]))
+			return false;
+	return true;
+}
+
 bool plan__is_new(const struct plan *plan, const struct plan *present, size_t idx)
 {
 	return !plan__contains(present, &plan->probes[idx]) &&

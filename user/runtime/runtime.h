@@ -33,8 +33,10 @@ struct runtime_found {
 /* What is attached and detached together. */
 enum probe_group {
 	PROBES_RUNTIME, /* what runtimes' tasks do */
-	PROBES_HEAP, /* what is allocated and freed: first to go when tracing gets too expensive */
-	PROBES_HEAP_RETURN, /* what that returned; not needed to count */
+	PROBES_HEAP_RETURN, /* what allocations return; not needed to count */
+	/* what is allocated and freed: first to go when tracing gets too expensive. Behind its returns:
+	 * one without its beginning is ignored, but not the other way round. */
+	PROBES_HEAP,
 	PROBES_LINKER, /* files that are mapped later */
 	PROBE_GROUP_CNT
 };
@@ -98,6 +100,8 @@ const char *confidence_name(enum confidence confidence);
 
 /* The plans of all adapters that found their runtime; NULL and errno. */
 struct plan *plan__new(const struct target *target, const struct plan_options *options);
+/* Is each probe of `old` itself in the plan, or in those before `old`? */
+bool plan__covers(const struct plan *plan, const struct plan *old);
 /* Is probe `idx` neither in `present` (may be NULL) nor in the plan before this one? */
 bool plan__is_new(const struct plan *plan, const struct plan *present, size_t idx);
 /* Is there a probe of the group in it that is not in `present` (may be NULL)? */

@@ -3,6 +3,7 @@
 #include "target/symbols.h"
 
 #include <libiberty/demangle.h>
+#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -117,11 +118,43 @@ static size_t function_at(const struct module *module, uint64_t file_off)
 	return lo - 1;
 }
 
+/* A name of a few hundred bytes may stand for gigabytes: it is cut, and what makes it is left. */
+#define MANGLED_MAX 4096
+#define PLAIN_MAX   1024
+struct plain {
+	char text[PLAIN_MAX];
+	size_t sz;
+	jmp_buf enough;
+};
+
+static void on_part(const char *part, size_t sz, void *ctx)
+{
+	struct plain *plain = ctx;
+	size_t room = sizeof(plain->text) - 1 - plain->sz;
+
+	memcpy(plain->text + plain->sz, part, sz < room ? sz : room);
+	plain->sz += sz < room ? sz : room;
+	plain->text[plain->sz] = '\0';
+	/* nothing of the demangler's has to be given back: it works on its stack */
+	if (sz >= room)
+		longjmp(plain->enough, 1);
+}
+
+/* NULL: it is not mangled. */
 static char *demangle(const char *name)
 {
-	char *plain = rust_demangle(name, DMGL_NO_OPTS);
+	struct plain plain = {.sz = 0};
 
-	return plain ? plain : cplus_demangle_v3(name, DMGL_NO_OPTS);
+	if (strlen(name) > MANGLED_MAX)
+		return NULL;
+	if (setjmp(plain.enough))
+		return strdup(plain.text);
+	if (!rust_demangle_callback(name, DMGL_NO_OPTS, on_part, &plain)) {
+		plain.sz = 0;
+		if (!cplus_demangle_v3_callback(name, DMGL_NO_OPTS, on_part, &plain))
+			return NULL;
+	}
+	return plain.sz ? strdup(plain.text) : NULL;
 }
 
 static const char *name_of(struct module *module, size_t idx)
