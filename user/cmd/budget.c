@@ -11,7 +11,7 @@
 #include "cmd/budget_state.h"
 
 #define TICK_MIN_NS   (20 * MS)
-#define FLOOR         0.005 /* of one CPU: what costs less is never stepped down */
+#define LEAST_CPU     0.4 /* of one CPU: a target that uses less is taken to use so much */
 #define PART_MIN      0.1 /* of the budget: nor is what makes no difference */
 #define SEVERE        2.0 /* times the budget: acted upon at once */
 #define MILD_NS       (500 * MS) /* less: when it lasts */
@@ -76,6 +76,12 @@ void budget__free(struct budget *budget)
 	free(budget);
 }
 
+/* What costs less is never stepped down: of one CPU. */
+static double least(const struct budget *budget)
+{
+	return budget->allowed * LEAST_CPU;
+}
+
 /* What it may cost if all is to keep within `aim` of the budget. Of what the others cost it leaves each
  * no more than an equal part: the rest is theirs to step down. What makes no difference it may cost in
  * any case: what no step can lower must not blind the recording. */
@@ -84,7 +90,7 @@ static double room_for(const struct budget *budget, enum budget_what what, const
 {
 	/* without the probes the target uses less, unless it has more to do than it can */
 	double cpu = max(cost->cpu - cost->rows[what], cost->cpu / 2);
-	double room = max(aim * budget->allowed * cpu, FLOOR / 2) - cost->fixed;
+	double room = max(aim * budget->allowed * cpu, least(budget) / 2) - cost->fixed;
 	double part = max(room, 0) / BUDGET_WHAT_CNT;
 
 	for (int other = 0; other < BUDGET_WHAT_CNT; other++)
@@ -226,7 +232,7 @@ static bool may_lower(const struct budget *budget, enum budget_what what, const 
 
 	switch (how_of(row, what)) {
 	case HOW_ON:
-		return cost->rows[what] >= FLOOR &&
+		return cost->rows[what] >= least(budget) &&
 		       cost->rows[what] >= PART_MIN * budget->allowed * cost->cpu;
 	case HOW_WINDOWS:
 		return duty_for(budget, what, cost, WINDOWS_ROOM) < DUTY_MIN;
@@ -275,7 +281,7 @@ static bool calm_with(const struct budget *budget, enum budget_what what, const 
 	double more = part - cost->rows[what], total = cost->total + more;
 	double cpu = cost->cpu + (budget_in_target(what) ? more : 0);
 
-	return total <= CALM * budget->allowed * cpu || total <= CALM * FLOOR;
+	return total <= CALM * budget->allowed * cpu || total <= CALM * least(budget);
 }
 
 static bool try_higher(struct budget *budget, enum budget_what what, const struct cost *cost)
@@ -391,7 +397,7 @@ static void decide(struct budget *budget)
 
 	budget__add_up(budget, &cost);
 	over = cost.total / (budget->allowed * cost.cpu);
-	if (cost.total <= FLOOR || over <= 1) {
+	if (cost.total <= least(budget) || over <= 1) {
 		budget->over_ns = 0;
 		step_up(budget, &cost);
 		return;
