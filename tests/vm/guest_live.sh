@@ -253,7 +253,7 @@ step_ring() {
 	local source
 	for source in auto ${FULL:+fentry kprobe}; do
 		record "ring-$source" "--io-source $source" io_workers /tmp
-		compare "ring-$source" ring
+		compare "ring-$source" ring "$source"
 	done
 }
 
