@@ -302,6 +302,15 @@ static __always_inline void allocated(struct thread_state *thread, u64 addr, u64
 	keep(thread, &key, &block);
 }
 
+/* The end of a realloc() was not seen: the block that it was given is most likely gone. */
+static __always_inline void drop_parked(struct heap_call *call)
+{
+	if (!call->has_old)
+		return;
+	call->has_old = 0;
+	account_free(&call->old, bpf_ktime_get_ns());
+}
+
 /* Forgets a call that was begun before the mode was changed. What realloc() was given then is taken for
  * gone. */
 static __always_inline void forget_call(struct thread_state *thread)
@@ -313,18 +322,7 @@ static __always_inline void forget_call(struct thread_state *thread)
 	call->epoch = heap_epoch;
 	call->sp = 0;
 	call->freed = 0;
-	if (call->has_old)
-		account_free(&call->old, bpf_ktime_get_ns());
-	call->has_old = 0;
-}
-
-/* The end of a realloc() was not seen: the block that it was given is most likely gone. */
-static __always_inline void drop_parked(struct heap_call *call)
-{
-	if (!call->has_old)
-		return;
-	call->has_old = 0;
-	account_free(&call->old, bpf_ktime_get_ns());
+	drop_parked(call);
 }
 
 /* What realloc() was given is gone, if it did what it was asked for; else it is put back. */

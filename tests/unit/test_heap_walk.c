@@ -258,7 +258,7 @@ static void test_program(const char *threads, const char *blocks)
 		   (unsigned long long)walk.free_resident_bytes);
 	}
 	kill(program.pid, SIGKILL);
-	waitpid(program.pid, NULL, WNOWAIT);
+	waitid(P_PID, (id_t)program.pid, NULL, WEXITED | WNOWAIT);
 	err = target ? heap_walk(&walk, target) : 0;
 	ok(err && walk.why[0] && !walk.used_bytes, "when it has ended: %s", walk.why);
 	target__free(target);
