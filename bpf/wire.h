@@ -723,8 +723,7 @@ struct wire_config {
 	__u8 io_source; /* enum wire_io_source, never AUTO */
 	__u8 io_extra; /* kernel functions are hooked too, for what system calls do not show */
 	__u8 has_request_queue; /* block_rq_insert and _issue have the queue as first argument */
-	__u8 heap_mode; /* enum wire_heap_mode it was loaded for: the closest that is possible */
-	__u8 pad[3];
+	__u8 pad[4];
 };
 
 _Static_assert(COUNTER_CNT <= 64, "a slice's presence bitmap is 64 bits");

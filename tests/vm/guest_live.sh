@@ -65,8 +65,7 @@ is_attached() {
 
 # start_tracer NAME [ARG...] : returns when it is attached, or has failed. -> $tracer
 # Without what accounts IO and memory, unless it is asked for: an emulated CPU verifies those programs for
-# long. And
-# with no budget, because what is compared is exact.
+# long. And with no budget, because what is compared is exact.
 start_tracer() {
 	local name=$1
 	shift

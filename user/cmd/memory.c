@@ -13,15 +13,6 @@
 
 #define OWNERS_NS 2000000000ULL
 
-/* The latest process with this pid, also when it has ended. */
-static const struct process *find_process(const struct session *session, uint32_t pid)
-{
-	for (size_t i = session->process_cnt; i--;)
-		if ((uint32_t)session->processes[i].target->pid == pid)
-			return &session->processes[i];
-	return NULL;
-}
-
 /* Never where that might end the target (DESIGN.md, rule 1): a filter of system calls may also come
  * later. */
 static bool may_change_returns(struct session *session, const struct target *target)
@@ -249,7 +240,7 @@ void memory__counters(struct session *session)
 void memory__site_name(void *ctx, uint32_t tgid, uint64_t ip, struct site_text *out)
 {
 	struct session *session = ctx;
-	const struct process *process = find_process(session, tgid);
+	const struct process *process = session__process(session, tgid);
 	struct symbol_at at;
 
 	if (!process)

@@ -13,20 +13,11 @@
 #define NAME_SZ   96
 #define NAMES_MAX 65536 /* a hostile target invents types without end */
 
-/* The latest process with this pid, also when it has ended. */
-static const struct process *find_process(const struct session *session, uint32_t pid)
-{
-	for (size_t i = session->process_cnt; i--;)
-		if ((uint32_t)session->processes[i].target->pid == pid)
-			return &session->processes[i];
-	return NULL;
-}
-
 static void read_type(const struct session *session, const struct wire_spawn *spawn, uint32_t tgid,
 		      char *name, size_t sz)
 {
 	const struct runtime_adapter *adapter = runtime_adapter__find(spawn->runtime);
-	const struct process *process = find_process(session, tgid);
+	const struct process *process = session__process(session, tgid);
 
 	name[0] = '\0';
 	if (adapter && adapter->type_name && process && spawn->type_key)

@@ -30,6 +30,14 @@ int64_t rusage_ns(const struct rusage *usage)
 	       (usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) * 1000LL;
 }
 
+const struct process *session__process(const struct session *session, uint32_t pid)
+{
+	for (size_t i = session->process_cnt; i--;)
+		if ((uint32_t)session->processes[i].target->pid == pid)
+			return &session->processes[i];
+	return NULL;
+}
+
 static struct process *find_process(struct session *session, pid_t pid)
 {
 	for (size_t i = 0; i < session->process_cnt; i++)

@@ -80,6 +80,8 @@ bool session__ended(const struct session *session);
 int session__stop(struct session *session, const char *reason);
 void session__close(struct session *session);
 
+/* The latest process with this pid, also when it has ended; or NULL. */
+const struct process *session__process(const struct session *session, uint32_t pid);
 /* The processes of the options, as a malloc'ed array: count, or -(exit code) after a message. */
 int session__find(const struct record_options *options, pid_t **pids);
 

@@ -54,7 +54,6 @@ void heap__fit(struct live *live)
 {
 	struct bpf_program *prog;
 
-	live->skel->rodata->cfg.heap_mode = live->options.heap_mode;
 	/* until all of its probes are there: of what one of them sees the others would miss the rest */
 	live->skel->bss->heap_mode = HEAP_MODE_OFF;
 	fit_tables(live);
